@@ -1,0 +1,31 @@
+package ingest
+
+import (
+	"earmark/internal/fetch"
+)
+
+// Kinds is the table of what can be listened to. To add a kind, write
+// ingest/<kind> and add one line here.
+var Kinds = []Kind{}
+
+// Kind is one sort of source: a platform and how to listen to it.
+type Kind struct {
+	Name    string // "bluesky"; also what `kind:` says in the user's file
+	Summary string // one line for `earmark sources`
+	// Config returns a pointer to the zero value of the kind's own settings.
+	Config func() any
+	// Open makes a source of settings that Config returned and that were filled in.
+	Open func(settings any, client *fetch.Client) (Source, error)
+}
+
+// kind makes a table line of a kind's own New.
+func kind[C any, S Source](name, summary string, open func(C, *fetch.Client) (S, error)) Kind {
+	return Kind{
+		Name:    name,
+		Summary: summary,
+		Config:  func() any { return new(C) },
+		Open: func(settings any, client *fetch.Client) (Source, error) {
+			return open(*settings.(*C), client)
+		},
+	}
+}

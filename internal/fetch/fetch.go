@@ -1,0 +1,4 @@
+package fetch
+
+// Client is a polite HTTP client.
+type Client struct{}
