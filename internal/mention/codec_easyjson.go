@@ -36,19 +36,19 @@ func easyjson38c57360DecodeEarmarkInternalMention(in *jlexer.Lexer, out *Target)
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Key = string(in.String())
+				out.Key = string(in.UnsafeString())
 			}
 		case "destination":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Destination = string(in.String())
+				out.Destination = string(in.StringIntern())
 			}
 		case "department":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Department = string(in.String())
+				out.Department = string(in.StringIntern())
 			}
 		default:
 			in.SkipRecursive()
@@ -82,23 +82,9 @@ func easyjson38c57360EncodeEarmarkInternalMention(out *jwriter.Writer, in Target
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Target) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Target) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Target) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -158,23 +144,9 @@ func easyjson38c57360EncodeEarmarkInternalMention1(out *jwriter.Writer, in Tagge
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Tagged) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention1(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Tagged) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention1(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Tagged) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention1(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -242,7 +214,7 @@ func easyjson38c57360DecodeEarmarkInternalMention2(in *jlexer.Lexer, out *Tag) {
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v2 = string(in.String())
+						v2 = string(in.UnsafeString())
 					}
 					out.Assigned = append(out.Assigned, v2)
 					in.WantComma()
@@ -259,7 +231,7 @@ func easyjson38c57360DecodeEarmarkInternalMention2(in *jlexer.Lexer, out *Tag) {
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Language = string(in.String())
+				out.Language = string(in.StringIntern())
 			}
 		case "sentiment":
 			if in.IsNull() {
@@ -331,7 +303,7 @@ func easyjson38c57360DecodeEarmarkInternalMention2(in *jlexer.Lexer, out *Tag) {
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Model = string(in.String())
+				out.Model = string(in.StringIntern())
 			}
 		default:
 			in.SkipRecursive()
@@ -433,23 +405,9 @@ func easyjson38c57360EncodeEarmarkInternalMention2(out *jwriter.Writer, in Tag) 
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Tag) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention2(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Tag) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention2(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Tag) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention2(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -474,13 +432,13 @@ func easyjson38c57360DecodeEarmarkInternalMention3(in *jlexer.Lexer, out *Step) 
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Rule = string(in.String())
+				out.Rule = string(in.StringIntern())
 			}
 		case "match":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Match = string(in.String())
+				out.Match = string(in.UnsafeString())
 			}
 		case "matched":
 			if in.IsNull() {
@@ -492,7 +450,7 @@ func easyjson38c57360DecodeEarmarkInternalMention3(in *jlexer.Lexer, out *Step) 
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Note = string(in.String())
+				out.Note = string(in.UnsafeString())
 			}
 		default:
 			in.SkipRecursive()
@@ -531,23 +489,9 @@ func easyjson38c57360EncodeEarmarkInternalMention3(out *jwriter.Writer, in Step)
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Step) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention3(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Step) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention3(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Step) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention3(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -607,23 +551,9 @@ func easyjson38c57360EncodeEarmarkInternalMention4(out *jwriter.Writer, in Span)
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Span) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention4(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Span) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention4(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Span) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention4(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -648,7 +578,7 @@ func easyjson38c57360DecodeEarmarkInternalMention5(in *jlexer.Lexer, out *Score)
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Intent = string(in.String())
+				out.Intent = string(in.StringIntern())
 			}
 		case "score":
 			if in.IsNull() {
@@ -683,23 +613,9 @@ func easyjson38c57360EncodeEarmarkInternalMention5(out *jwriter.Writer, in Score
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Score) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention5(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Score) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention5(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Score) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention5(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -724,25 +640,25 @@ func easyjson38c57360DecodeEarmarkInternalMention6(in *jlexer.Lexer, out *Parent
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.ID = string(in.String())
+				out.ID = string(in.UnsafeString())
 			}
 		case "url":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.URL = string(in.String())
+				out.URL = string(in.UnsafeString())
 			}
 		case "author":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Author = string(in.String())
+				out.Author = string(in.UnsafeString())
 			}
 		case "text":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Text = string(in.String())
+				out.Text = string(in.UnsafeString())
 			}
 		default:
 			in.SkipRecursive()
@@ -781,23 +697,9 @@ func easyjson38c57360EncodeEarmarkInternalMention6(out *jwriter.Writer, in Paren
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Parent) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention6(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Parent) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention6(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Parent) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention6(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -822,25 +724,25 @@ func easyjson38c57360DecodeEarmarkInternalMention7(in *jlexer.Lexer, out *Outcom
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Mention = string(in.String())
+				out.Mention = string(in.UnsafeString())
 			}
 		case "department":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Department = string(in.String())
+				out.Department = string(in.StringIntern())
 			}
 		case "destination":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Destination = string(in.String())
+				out.Destination = string(in.StringIntern())
 			}
 		case "outcome":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Outcome = string(in.String())
+				out.Outcome = string(in.StringIntern())
 			}
 		case "value":
 			if in.IsNull() {
@@ -852,13 +754,13 @@ func easyjson38c57360DecodeEarmarkInternalMention7(in *jlexer.Lexer, out *Outcom
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Currency = string(in.String())
+				out.Currency = string(in.StringIntern())
 			}
 		case "actor":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Actor = string(in.String())
+				out.Actor = string(in.UnsafeString())
 			}
 		case "at":
 			if in.IsNull() {
@@ -925,23 +827,9 @@ func easyjson38c57360EncodeEarmarkInternalMention7(out *jwriter.Writer, in Outco
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Outcome) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention7(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Outcome) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention7(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Outcome) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention7(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -966,13 +854,13 @@ func easyjson38c57360DecodeEarmarkInternalMention8(in *jlexer.Lexer, out *Mentio
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.ID = string(in.String())
+				out.ID = string(in.UnsafeString())
 			}
 		case "version":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Version = string(in.String())
+				out.Version = string(in.UnsafeString())
 			}
 		case "event":
 			if in.IsNull() {
@@ -984,13 +872,13 @@ func easyjson38c57360DecodeEarmarkInternalMention8(in *jlexer.Lexer, out *Mentio
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Source = string(in.String())
+				out.Source = string(in.StringIntern())
 			}
 		case "platform":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Platform = string(in.String())
+				out.Platform = string(in.StringIntern())
 			}
 		case "kind":
 			if in.IsNull() {
@@ -1008,25 +896,25 @@ func easyjson38c57360DecodeEarmarkInternalMention8(in *jlexer.Lexer, out *Mentio
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Title = string(in.String())
+				out.Title = string(in.UnsafeString())
 			}
 		case "text":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Text = string(in.String())
+				out.Text = string(in.UnsafeString())
 			}
 		case "url":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.URL = string(in.String())
+				out.URL = string(in.UnsafeString())
 			}
 		case "language":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Language = string(in.String())
+				out.Language = string(in.StringIntern())
 			}
 		case "links":
 			if in.IsNull() {
@@ -1048,7 +936,7 @@ func easyjson38c57360DecodeEarmarkInternalMention8(in *jlexer.Lexer, out *Mentio
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v13 = string(in.String())
+						v13 = string(in.UnsafeString())
 					}
 					out.Links = append(out.Links, v13)
 					in.WantComma()
@@ -1251,23 +1139,9 @@ func easyjson38c57360EncodeEarmarkInternalMention8(out *jwriter.Writer, in Menti
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Mention) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention8(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Mention) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention8(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Mention) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention8(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -1292,7 +1166,7 @@ func easyjson38c57360DecodeEarmarkInternalMention9(in *jlexer.Lexer, out *Match)
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Track = string(in.String())
+				out.Track = string(in.StringIntern())
 			}
 		case "spans":
 			if in.IsNull() {
@@ -1357,23 +1231,9 @@ func easyjson38c57360EncodeEarmarkInternalMention9(out *jwriter.Writer, in Match
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Match) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention9(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Match) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention9(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Match) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention9(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -1398,7 +1258,7 @@ func easyjson38c57360DecodeEarmarkInternalMention10(in *jlexer.Lexer, out *Evide
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Intent = string(in.String())
+				out.Intent = string(in.StringIntern())
 			}
 		case "start":
 			if in.IsNull() {
@@ -1455,23 +1315,9 @@ func easyjson38c57360EncodeEarmarkInternalMention10(out *jwriter.Writer, in Evid
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Evidence) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention10(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Evidence) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention10(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Evidence) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention10(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -1496,7 +1342,7 @@ func easyjson38c57360DecodeEarmarkInternalMention11(in *jlexer.Lexer, out *Entit
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Kind = string(in.String())
+				out.Kind = string(in.StringIntern())
 			}
 		case "start":
 			if in.IsNull() {
@@ -1542,23 +1388,9 @@ func easyjson38c57360EncodeEarmarkInternalMention11(out *jwriter.Writer, in Enti
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Entity) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention11(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Entity) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention11(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Entity) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention11(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -1583,7 +1415,7 @@ func easyjson38c57360DecodeEarmarkInternalMention12(in *jlexer.Lexer, out *Deliv
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Key = string(in.String())
+				out.Key = string(in.UnsafeString())
 			}
 		case "event":
 			if in.IsNull() {
@@ -1595,13 +1427,13 @@ func easyjson38c57360DecodeEarmarkInternalMention12(in *jlexer.Lexer, out *Deliv
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Destination = string(in.String())
+				out.Destination = string(in.StringIntern())
 			}
 		case "department":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Department = string(in.String())
+				out.Department = string(in.StringIntern())
 			}
 		case "mention":
 			if in.IsNull() {
@@ -1619,7 +1451,7 @@ func easyjson38c57360DecodeEarmarkInternalMention12(in *jlexer.Lexer, out *Deliv
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Reason = string(in.String())
+				out.Reason = string(in.UnsafeString())
 			}
 		case "thin":
 			if in.IsNull() {
@@ -1708,23 +1540,9 @@ func easyjson38c57360EncodeEarmarkInternalMention12(out *jwriter.Writer, in Deli
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Delivery) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention12(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Delivery) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention12(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Delivery) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention12(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -1777,7 +1595,7 @@ func easyjson38c57360DecodeEarmarkInternalMention13(in *jlexer.Lexer, out *Decis
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v22 = string(in.String())
+						v22 = string(in.UnsafeString())
 					}
 					out.Departments = append(out.Departments, v22)
 					in.WantComma()
@@ -1842,7 +1660,7 @@ func easyjson38c57360DecodeEarmarkInternalMention13(in *jlexer.Lexer, out *Decis
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Dropped = string(in.String())
+				out.Dropped = string(in.UnsafeString())
 			}
 		case "at":
 			if in.IsNull() {
@@ -1931,23 +1749,9 @@ func easyjson38c57360EncodeEarmarkInternalMention13(out *jwriter.Writer, in Deci
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Decision) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention13(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Decision) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention13(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Decision) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention13(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -1972,25 +1776,25 @@ func easyjson38c57360DecodeEarmarkInternalMention14(in *jlexer.Lexer, out *Dead)
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.ID = string(in.String())
+				out.ID = string(in.UnsafeString())
 			}
 		case "stage":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Stage = string(in.String())
+				out.Stage = string(in.StringIntern())
 			}
 		case "subject":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Subject = string(in.String())
+				out.Subject = string(in.UnsafeString())
 			}
 		case "reason":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Reason = string(in.String())
+				out.Reason = string(in.UnsafeString())
 			}
 		case "attempts":
 			if in.IsNull() {
@@ -2133,23 +1937,9 @@ func easyjson38c57360EncodeEarmarkInternalMention14(out *jwriter.Writer, in Dead
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Dead) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention14(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Dead) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention14(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Dead) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention14(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -2174,25 +1964,25 @@ func easyjson38c57360DecodeEarmarkInternalMention15(in *jlexer.Lexer, out *Autho
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.ID = string(in.String())
+				out.ID = string(in.UnsafeString())
 			}
 		case "handle":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Handle = string(in.String())
+				out.Handle = string(in.UnsafeString())
 			}
 		case "name":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Name = string(in.String())
+				out.Name = string(in.UnsafeString())
 			}
 		case "url":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.URL = string(in.String())
+				out.URL = string(in.UnsafeString())
 			}
 		case "followers":
 			if in.IsNull() {
@@ -2263,23 +2053,9 @@ func easyjson38c57360EncodeEarmarkInternalMention15(out *jwriter.Writer, in Auth
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Author) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention15(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Author) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention15(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Author) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention15(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface
@@ -2324,13 +2100,13 @@ func easyjson38c57360DecodeEarmarkInternalMention16(in *jlexer.Lexer, out *Attem
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Verdict = string(in.String())
+				out.Verdict = string(in.StringIntern())
 			}
 		case "err":
 			if in.IsNull() {
 				in.Skip()
 			} else {
-				out.Err = string(in.String())
+				out.Err = string(in.UnsafeString())
 			}
 		case "took":
 			if in.IsNull() {
@@ -2385,23 +2161,9 @@ func easyjson38c57360EncodeEarmarkInternalMention16(out *jwriter.Writer, in Atte
 	out.RawByte('}')
 }
 
-// MarshalJSON supports json.Marshaler interface
-func (v Attempt) MarshalJSON() ([]byte, error) {
-	w := jwriter.Writer{}
-	easyjson38c57360EncodeEarmarkInternalMention16(&w, v)
-	return w.Buffer.BuildBytes(), w.Error
-}
-
 // MarshalEasyJSON supports easyjson.Marshaler interface
 func (v Attempt) MarshalEasyJSON(w *jwriter.Writer) {
 	easyjson38c57360EncodeEarmarkInternalMention16(w, v)
-}
-
-// UnmarshalJSON supports json.Unmarshaler interface
-func (v *Attempt) UnmarshalJSON(data []byte) error {
-	r := jlexer.Lexer{Data: data}
-	easyjson38c57360DecodeEarmarkInternalMention16(&r, v)
-	return r.Error()
 }
 
 // UnmarshalEasyJSON supports easyjson.Unmarshaler interface

@@ -8,14 +8,14 @@ import "time"
 //easyjson:json
 type Delivery struct {
 	// Key is the webhook-id, the same over retries, restarts and replays; see KeyOf.
-	Key         string  `json:"key"`
+	Key         string  `json:"key,nocopy"`
 	Event       Event   `json:"event"` // created, updated or deleted
-	Destination string  `json:"destination"`
-	Department  string  `json:"department,omitempty"`
+	Destination string  `json:"destination,intern"`
+	Department  string  `json:"department,omitempty,intern"`
 	Mention     Mention `json:"mention"`
 	Tag         Tag     `json:"tag"`
 	// Reason is the rule path in one line, for the person who receives it.
-	Reason string `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty,nocopy"`
 	// Thin says that the destination may get ids, URL, intent and score only,
 	// because the platform's terms forbid to pass its text on.
 	Thin   bool      `json:"thin,omitempty"`
@@ -30,8 +30,8 @@ type Attempt struct {
 	N       int           `json:"n"` // from 1
 	At      time.Time     `json:"at"`
 	Status  int           `json:"status,omitempty"` // the HTTP status, 0 when none came
-	Verdict string        `json:"verdict"`          // ok, retry, dead, disable
-	Err     string        `json:"err,omitempty"`
+	Verdict string        `json:"verdict,intern"`   // ok, retry, dead, disable
+	Err     string        `json:"err,omitempty,nocopy"`
 	Took    time.Duration `json:"took"` // nanoseconds
 }
 
@@ -40,10 +40,10 @@ type Attempt struct {
 //
 //easyjson:json
 type Dead struct {
-	ID       string    `json:"id"`    // short, for the command line
-	Stage    string    `json:"stage"` // "deliver" or "mark"
-	Subject  string    `json:"subject"`
-	Reason   string    `json:"reason"`
+	ID       string    `json:"id,nocopy"`    // short, for the command line
+	Stage    string    `json:"stage,intern"` // "deliver" or "mark"
+	Subject  string    `json:"subject,nocopy"`
+	Reason   string    `json:"reason,nocopy"`
 	Attempts []Attempt `json:"attempts,omitempty"`
 	Delivery *Delivery `json:"delivery,omitempty"` // when the message could be read
 	Mention  *Mention  `json:"mention,omitempty"`  // likewise

@@ -62,6 +62,10 @@ func (m *Mention) MessageID() string { return m.ID + "@" + m.Version }
 func (m *Mention) Clip() bool {
 	cut := false
 	clip := func(s *string, limit int) {
+		// Valid first, cut second: a replaced byte grows to three.
+		if !utf8.ValidString(*s) {
+			*s = strings.ToValidUTF8(*s, "\uFFFD")
+		}
 		if len(*s) > limit {
 			end := limit
 			for end > 0 && !utf8.RuneStart((*s)[end]) {
@@ -69,13 +73,6 @@ func (m *Mention) Clip() bool {
 			}
 			*s, cut = (*s)[:end], true
 		}
-		if !utf8.ValidString(*s) {
-			*s = strings.ToValidUTF8(*s, "\uFFFD")
-		}
-	}
-	// A replaced byte grows to three, so text is made valid before it is cut.
-	if !utf8.ValidString(m.Text) {
-		m.Text = strings.ToValidUTF8(m.Text, "\uFFFD")
 	}
 	clip(&m.Text, MaxText)
 	clip(&m.Title, MaxTitle)

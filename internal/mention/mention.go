@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-//go:generate go tool easyjson -output_filename codec_easyjson.go $GOFILE tag.go decision.go delivery.go
+//go:generate go tool easyjson -pkg -no_std_marshalers -output_filename codec_easyjson.go .
 
 // Limits on what a mention may hold. What a platform returns beyond them is cut
 // by Clip, at a character boundary, never refused.
@@ -54,26 +54,26 @@ const (
 type Mention struct {
 	// ID is "<platform>:<native id>", the same for life, over edits and over
 	// every source that sees the post. 1 to MaxID bytes.
-	ID string `json:"id"`
+	ID string `json:"id,nocopy"`
 	// Version is a hash of what a reader would see; see VersionOf.
-	Version  string `json:"version"`
+	Version  string `json:"version,nocopy"`
 	Event    Event  `json:"event,omitempty"`
-	Source   string `json:"source"`   // the configured source's name
-	Platform string `json:"platform"` // "bluesky", "hackernews", …: the part of ID before the colon
+	Source   string `json:"source,intern"`   // the configured source's name
+	Platform string `json:"platform,intern"` // "bluesky", "hackernews", …: the part of ID before the colon
 	Kind     Kind   `json:"kind,omitempty"`
 	Author   Author `json:"author"`
 	// Title is what stands above the post, if anything does. It is then also the
 	// first line of Text, so that tracks, the classifier and every span read one
 	// text only.
-	Title string `json:"title,omitempty"`
+	Title string `json:"title,omitempty,nocopy"`
 	// Text is what a reader sees, as plain text in UTF-8, lines parted by \n.
-	Text string `json:"text,omitempty"`
-	URL  string `json:"url,omitempty"` // where a person can read it; http or https
+	Text string `json:"text,omitempty,nocopy"`
+	URL  string `json:"url,omitempty,nocopy"` // where a person can read it; http or https
 	// Language is what the platform declares (BCP 47, such as "en" or "pt-BR"),
 	// empty when it does not.
-	Language string   `json:"language,omitempty"`
-	Links    []string `json:"links,omitempty"` // the URLs it links to, unwrapped
-	Media    int      `json:"media,omitempty"` // how many pictures, sounds or videos it carries
+	Language string   `json:"language,omitempty,intern"`
+	Links    []string `json:"links,omitempty,nocopy"` // the URLs it links to, unwrapped
+	Media    int      `json:"media,omitempty"`        // how many pictures, sounds or videos it carries
 	Parent   *Parent  `json:"parent,omitempty"`
 	// PostedAt is when the platform says it was posted; a client may have set
 	// it, so order nothing by it. SeenAt is when Earmark read it.
@@ -88,10 +88,10 @@ type Mention struct {
 //
 //easyjson:json
 type Author struct {
-	ID        string `json:"id,omitempty"`     // the platform's own, stable over a change of handle
-	Handle    string `json:"handle,omitempty"` // without the leading @
-	Name      string `json:"name,omitempty"`
-	URL       string `json:"url,omitempty"`
+	ID        string `json:"id,omitempty,nocopy"`     // the platform's own, stable over a change of handle
+	Handle    string `json:"handle,omitempty,nocopy"` // without the leading @
+	Name      string `json:"name,omitempty,nocopy"`
+	URL       string `json:"url,omitempty,nocopy"`
 	Followers int64  `json:"followers,omitempty"` // followers, or karma where a platform has that; 0 is unknown
 }
 
@@ -99,17 +99,17 @@ type Author struct {
 //
 //easyjson:json
 type Parent struct {
-	ID     string `json:"id"` // as Mention.ID
-	URL    string `json:"url,omitempty"`
-	Author string `json:"author,omitempty"` // a handle
-	Text   string `json:"text,omitempty"`
+	ID     string `json:"id,nocopy"` // as Mention.ID
+	URL    string `json:"url,omitempty,nocopy"`
+	Author string `json:"author,omitempty,nocopy"` // a handle
+	Text   string `json:"text,omitempty,nocopy"`
 }
 
 // Match is one track that matched, with the places that made it match.
 //
 //easyjson:json
 type Match struct {
-	Track string `json:"track"`
+	Track string `json:"track,intern"`
 	Spans []Span `json:"spans,omitempty"` // in order, none overlapping; empty when no text decided (from:, url:)
 }
 

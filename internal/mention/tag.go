@@ -30,23 +30,23 @@ type Tag struct {
 	Scores []Score `json:"scores"`
 	// Assigned names the intents whose score reached their threshold, best first.
 	// Empty means nobody's ("other"), unless Unsure.
-	Assigned []string `json:"assigned,omitempty"`
+	Assigned []string `json:"assigned,omitempty,nocopy"`
 	// Unsure says that an intent came near its threshold and none reached it: a
 	// person should look.
 	Unsure    bool       `json:"unsure,omitempty"`
-	Language  string     `json:"language,omitempty"` // ISO 639-1, or "und"
+	Language  string     `json:"language,omitempty,intern"` // ISO 639-1, or "und"
 	Sentiment Sentiment  `json:"sentiment,omitempty"`
 	Urgency   Urgency    `json:"urgency,omitempty"`
 	Evidence  []Evidence `json:"evidence,omitempty"`
 	Entities  []Entity   `json:"entities,omitempty"`
-	Model     string     `json:"model"` // the model's version, such as "2026-11-21.1f3a"
+	Model     string     `json:"model,intern"` // the model's version, such as "2026-11-21.1f3a"
 }
 
 // Score is the calibrated probability (0 to 1) that an intent holds.
 //
 //easyjson:json
 type Score struct {
-	Intent string  `json:"intent"`
+	Intent string  `json:"intent,intern"`
 	Score  float64 `json:"score"`
 }
 
@@ -54,7 +54,7 @@ type Score struct {
 //
 //easyjson:json
 type Evidence struct {
-	Intent string  `json:"intent"`
+	Intent string  `json:"intent,intern"`
 	Start  int     `json:"start"` // bytes into Mention.Text
 	End    int     `json:"end"`
 	Weight float64 `json:"weight"` // its share of the log-odds; positive speaks for the intent
@@ -64,7 +64,7 @@ type Evidence struct {
 //
 //easyjson:json
 type Entity struct {
-	Kind  string `json:"kind"` // "person", "place", "organisation"
+	Kind  string `json:"kind,intern"` // "person", "place", "organisation"
 	Start int    `json:"start"`
 	End   int    `json:"end"`
 }
