@@ -23,9 +23,10 @@ var arrows = map[string][]string{
 	"internal/obs":     {"internal/mention", "internal/setting"},
 
 	"ingest/source":     {"internal/mention"},
+	"ingest/markup":     {"internal/mention"},
 	"ingest/track":      {"internal/mention", "internal/setting"},
 	"ingest/sourcetest": {"ingest/source", "internal/fetch", "internal/mention"},
-	"ingest/*":          {"ingest/source", "ingest/post", "internal/fetch", "internal/mention", "internal/setting"},
+	"ingest/*":          {"ingest/source", "ingest/markup", "ingest/post", "internal/fetch", "internal/mention", "internal/setting"},
 	"ingest":            {"ingest/*", "internal/fetch", "internal/mention", "internal/setting"},
 
 	"classify/intent": {},
