@@ -35,13 +35,6 @@ type Config struct {
 	Allow     []netip.Prefix   `yaml:"allow" doc:"private networks that may be reached, such as 10.1.0.0/16; none unless said"`
 }
 
-const (
-	defaultAgent    = "earmark"
-	defaultTimeout  = 20 * time.Second
-	defaultMaxBytes = 15 << 20
-	defaultPerHost  = 2
-)
-
 // Client is a polite HTTP client, safe for concurrent use.
 type Client struct {
 	http     *http.Client
@@ -51,26 +44,23 @@ type Client struct {
 	now      func() time.Time
 }
 
-// New returns a Client; the zero Config is a good one.
+// New returns a Client; what c leaves zero takes its default.
 func New(c Config) (*Client, error) {
 	if c.Timeout < 0 || c.MaxBytes < 0 || c.PerHost < 0 {
 		return nil, errors.New("fetch: timeout, max_bytes and per_host are not negative")
 	}
-	timeout := orElse(time.Duration(c.Timeout), defaultTimeout)
-	t := Transport(c.Allow)
-	t.ResponseHeaderTimeout = timeout
-	return newClient(c, t, timeout), nil
+	return newClient(c, Transport(c.Allow)), nil
 }
 
-func newClient(c Config, t http.RoundTripper, timeout time.Duration) *Client {
+func newClient(c Config, t *http.Transport) *Client {
+	setting.Defaults(&c)
+	timeout := time.Duration(c.Timeout)
+	t.ResponseHeaderTimeout = timeout
 	return &Client{
-		http: &http.Client{
-			Transport:     named{t, orElse(c.UserAgent, defaultAgent)},
-			CheckRedirect: follow,
-		},
+		http:     &http.Client{Transport: named{t, c.UserAgent}, CheckRedirect: follow},
 		timeout:  timeout,
-		maxBytes: orElse(int64(c.MaxBytes), defaultMaxBytes),
-		hosts:    newSlots(orElse(c.PerHost, defaultPerHost)),
+		maxBytes: int64(c.MaxBytes),
+		hosts:    newSlots(c.PerHost),
 		now:      time.Now,
 	}
 }
