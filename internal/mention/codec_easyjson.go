@@ -50,6 +50,12 @@ func easyjson38c57360DecodeEarmarkInternalMention(in *jlexer.Lexer, out *Target)
 			} else {
 				out.Department = string(in.StringIntern())
 			}
+		case "rule":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.Rule = string(in.StringIntern())
+			}
 		default:
 			in.SkipRecursive()
 		}
@@ -78,6 +84,11 @@ func easyjson38c57360EncodeEarmarkInternalMention(out *jwriter.Writer, in Target
 		const prefix string = ",\"department\":"
 		out.RawString(prefix)
 		out.String(string(in.Department))
+	}
+	if in.Rule != "" {
+		const prefix string = ",\"rule\":"
+		out.RawString(prefix)
+		out.String(string(in.Rule))
 	}
 	out.RawByte('}')
 }

@@ -10,8 +10,9 @@ type Decision struct {
 	Mention Mention `json:"mention"`
 	Tag     Tag     `json:"tag"`
 	// Departments own the mention, first the one that owns its best intent. The
-	// catch-all's name ("unsure") when nobody does; never empty, except when
-	// Dropped says why.
+	// catch-all's name ("unsure") when nobody does. Empty only when Dropped says
+	// why, when the post was deleted, and when a rule alone chose a destination
+	// where no department receives.
 	Departments []string `json:"departments,omitempty,nocopy"`
 	// Path is every rule that was looked at up to the decision, in order.
 	Path []Step `json:"path,omitempty"`
@@ -39,6 +40,7 @@ type Target struct {
 	Key         string `json:"key,nocopy"` // the delivery's key; see KeyOf
 	Destination string `json:"destination,intern"`
 	Department  string `json:"department,omitempty,intern"`
+	Rule        string `json:"rule,omitempty,intern"` // the Step.Rule that chose it
 }
 
 // Outcome is what came of a mention, told back by a department.
