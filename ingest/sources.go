@@ -1,12 +1,15 @@
 package ingest
 
 import (
+	"earmark/ingest/bluesky"
 	"earmark/internal/fetch"
 )
 
 // Kinds is the table of what can be listened to. To add a kind, write
 // ingest/<kind> and add one line here.
-var Kinds = []Kind{}
+var Kinds = []Kind{
+	kind("bluesky", "Bluesky, every public post as it is written, through a Jetstream; needs no key", bluesky.New),
+}
 
 // Kind is one sort of source: a platform and how to listen to it.
 type Kind struct {
