@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"earmark/ingest/bluesky"
+	"earmark/ingest/rss"
 	"earmark/internal/fetch"
 )
 
@@ -9,6 +10,7 @@ import (
 // ingest/<kind> and add one line here.
 var Kinds = []Kind{
 	kind("bluesky", "Bluesky, every public post as it is written, through a Jetstream; needs no key", bluesky.New),
+	kind("rss", "blogs, news, forums: anything that publishes RSS, Atom or JSON Feed; needs no key", rss.New),
 }
 
 // Kind is one sort of source: a platform and how to listen to it.
