@@ -23,7 +23,8 @@ type Source interface {
 	// it did; it is called again after a delay that grows. An error that knows
 	// when to come back (fetch.StatusError) is obeyed. Listen is never run twice
 	// at a time, and each call is given the last cursor that it emitted itself
-	// or, after a restart, one that is behind what was stored.
+	// or, after a restart or when something could not be stored, one that is
+	// behind what was stored. After source.ErrEnd it is not called again.
 	//
 	// Listen returns soon after ctx ends, with ctx's error, and an error of emit
 	// ends it at once and is returned as it is. It starts no goroutine that

@@ -8,9 +8,14 @@ package source
 
 import (
 	"context"
+	"errors"
 
 	"earmark/internal/mention"
 )
+
+// ErrEnd says that a source has nothing more, ever: standard input that has
+// ended, a file that is to be read once. Listen returns it, and is not called again.
+var ErrEnd = errors.New("source has ended")
 
 // Emit takes a batch. It blocks while the pipeline is at its bound, and
 // returns when the batch was taken, which is before it is stored. It keeps
