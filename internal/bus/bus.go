@@ -1,0 +1,264 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+
+	"earmark/internal/setting"
+)
+
+// Bus is the connection to the streams, and the embedded server behind it.
+type Bus struct {
+	cfg    Config
+	log    *zap.Logger
+	server *embedded // nil when the server is external
+	shared bool      // other processes may work on the same streams
+	nc     *nats.Conn
+	js     jetstream.JetStream
+
+	streams  map[string]jetstream.Stream   // written by Open only
+	buckets  map[string]jetstream.KeyValue // likewise
+	lanes    lanes
+	seen     seen
+	ledger   ledger
+	attempts *attempts
+	state    *state
+	cursors  *cursors
+
+	mu     sync.Mutex
+	queues map[*queue]struct{}
+
+	counts struct {
+		repeats   atomic.Uint64 // deliveries settled because the ledger knew them
+		buried    atomic.Uint64
+		abandoned atomic.Uint64 // messages the server gave up itself: always a mistake
+	}
+	reconnects atomic.Uint64
+	conditions conditions
+
+	release    func() error // the store's lock
+	background sync.WaitGroup
+	halt       context.CancelFunc // ends the background
+	closing    sync.Once
+}
+
+// Open starts the embedded server, or connects to the external one, makes the
+// streams, and reads what was remembered. It returns a *[LockedError] when
+// another process holds the store.
+func Open(ctx context.Context, c Config, log *zap.Logger) (*Bus, error) {
+	setting.Defaults(&c)
+	if err := c.Check(); err != nil {
+		return nil, fmt.Errorf("bus: %w", err)
+	}
+	b := &Bus{cfg: c, log: log, shared: c.URL != "",
+		streams: map[string]jetstream.Stream{}, buckets: map[string]jetstream.KeyValue{}, queues: map[*queue]struct{}{}}
+	if err := b.open(ctx); err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := b.Close(ctx); err != nil {
+			log.Warn("bus was not closed cleanly", zap.Error(err))
+		}
+		return nil, fmt.Errorf("bus: %w", err)
+	}
+	return b, nil
+}
+
+func (b *Bus) open(ctx context.Context) error {
+	if !b.shared {
+		release, err := lockStore(ctx, b.cfg.Store)
+		if err != nil {
+			return err
+		}
+		b.release = release
+		b.server = &embedded{cfg: b.cfg, log: b.log}
+		if err := b.server.start(ctx); err != nil {
+			return err
+		}
+	}
+	if err := b.connect(ctx); err != nil {
+		return err
+	}
+	fresh, err := b.create(ctx)
+	if err != nil {
+		return err
+	}
+	if fresh && b.server != nil {
+		if err := syncTree(b.cfg.Store); err != nil {
+			return fmt.Errorf("store %q: sync: %w", b.cfg.Store, err)
+		}
+	}
+	if err := b.lanes.open(b.nc, b.cfg.Window); err != nil {
+		return err
+	}
+	if err := b.tripwire(); err != nil {
+		return err
+	}
+	return b.remember(ctx)
+}
+
+// remember reads what must be known before the first message, and starts what
+// runs behind the bus until Close.
+func (b *Bus) remember(ctx context.Context) error {
+	b.seen = seen{newJournal(b.lanes.seen, seenSubject, int64(b.cfg.SeenMax), time.Second)}
+	b.ledger = ledger{newJournal(b.lanes.ledger, ledgerSubject, int64(b.cfg.LedgerMax), 0)}
+	b.attempts = &attempts{kv: b.buckets[attemptBucket], shared: b.shared}
+	b.state = newState(b.buckets[stateBucket])
+	b.cursors = newCursors(b.buckets[cursorBucket])
+
+	running, halt := context.WithCancel(context.WithoutCancel(ctx))
+	b.halt = halt
+	go2 := func(what string, f func(context.Context) error) {
+		b.background.Go(func() {
+			if err := f(running); err != nil && running.Err() == nil {
+				b.log.Error("bus: background work ended", zap.String("what", what), zap.Error(err))
+			}
+		})
+	}
+	last, err := b.seen.replay(ctx, b.js, seenLog)
+	if err == nil {
+		err = b.seen.recover(ctx, b.js, last)
+	}
+	if err == nil {
+		_, err = b.ledger.replay(ctx, b.js, ledgerLog)
+	}
+	if err == nil {
+		err = b.attempts.load(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	loaded := make(chan struct{})
+	go2("state", func(ctx context.Context) error { return b.state.run(ctx, loaded) })
+	go2("seen", func(ctx context.Context) error { b.seen.run(ctx); return nil })
+	go2("ledger", func(ctx context.Context) error { b.ledger.run(ctx); return nil })
+	go2("sweep", func(ctx context.Context) error { b.sweep(ctx); return nil })
+	if b.shared {
+		go2("follow seen", func(ctx context.Context) error { return b.seen.follow(ctx, b.js, seenLog) })
+		go2("follow ledger", func(ctx context.Context) error { return b.ledger.follow(ctx, b.js, ledgerLog) })
+	}
+	select {
+	case <-loaded:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// sweep sends again what was not answered, until ctx ends.
+func (b *Bus) sweep(ctx context.Context) {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			for _, l := range b.lanes.all() {
+				l.sweep(now, false)
+			}
+		}
+	}
+}
+
+// Close ends the bus: what is on its way is stored, what is remembered is
+// written, the server is stopped, and the store is given back. It is called
+// after every EachMention and EachDelivery returned, and stops waiting for a
+// step when ctx ends.
+func (b *Bus) Close(ctx context.Context) error {
+	var errs []error
+	b.closing.Do(func() {
+		step := func(name string, f func() error) {
+			start := time.Now()
+			if err := f(); err != nil {
+				errs = append(errs, fmt.Errorf("close: %s: %w", name, err))
+			}
+			if took := time.Since(start); took > time.Second {
+				b.log.Info("closing took long", zap.String("step", name), zap.Duration("took", took))
+			}
+		}
+		if b.lanes.replies != nil {
+			step("publish the rest", func() error { return b.drain(ctx) })
+			step("mark cursors clean", func() error { return b.cursors.clean(ctx) })
+		}
+		if b.halt != nil {
+			b.halt()
+			step("background", func() error { return waitFor(ctx, b.background.Wait) })
+		}
+		if b.nc != nil {
+			for _, l := range b.lanes.all() {
+				if l != nil {
+					l.close()
+				}
+			}
+			step("flush", func() error { return flushConn(ctx, b.nc) })
+			b.nc.Close()
+		}
+		if b.server != nil {
+			step("server", func() error { return b.server.stop(ctx) })
+			step("sync", func() error { return b.syncStore() })
+		}
+		if b.release != nil {
+			step("unlock", b.release)
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// drain waits until everything published is stored, then writes the journals.
+func (b *Bus) drain(ctx context.Context) error {
+	for _, l := range b.lanes.all() {
+		if err := l.drain(ctx); err != nil {
+			return err
+		}
+	}
+	if b.seen.journal == nil || b.ledger.journal == nil {
+		return nil
+	}
+	return errors.Join(b.ledger.flush(ctx), b.seen.flush(ctx))
+}
+
+// syncStore puts on the disk what the server left to the kernel as it stopped.
+func (b *Bus) syncStore() error {
+	dir := filepath.Join(b.cfg.Store, "jetstream")
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return syncTree(dir)
+}
+
+func flushConn(ctx context.Context, nc *nats.Conn) error {
+	if nc.Status() != nats.CONNECTED {
+		return nil
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+	}
+	return nc.FlushWithContext(ctx)
+}
+
+// waitFor calls wait and returns when it did, or ctx ended.
+func waitFor(ctx context.Context, wait func()) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wait()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,216 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+)
+
+// queue works through one durable consumer.
+type queue struct {
+	b        *Bus
+	name     string // for logs and errors: "mark", or a destination
+	stage    string // "mark" or "deliver"
+	stream   string
+	consumer jetstream.ConsumerConfig
+	workers  int
+	pull     *puller
+	handle   func(context.Context, *message) // settles the message, now or soon
+
+	// boundary is the stream's last sequence when this process connected last:
+	// what stands up to there may have been handled before.
+	boundary uint64
+
+	mu       sync.Mutex
+	later    map[uint64]time.Time // by sequence: what waits for a later attempt
+	busy     map[hash]struct{}    // mentions of which a delivery is being handled
+	settling sync.WaitGroup       // messages handled whose receipt is on its way
+}
+
+// grace is how long a handler may go on after a stop signal.
+const grace = 10 * time.Second
+
+func (b *Bus) newQueue(name, stage, stream string, c jetstream.ConsumerConfig, workers int) *queue {
+	workers = max(1, workers)
+	// Twice as many in hand as are worked on keeps workers busy; more would only
+	// be kept from other processes.
+	room := min(2*workers, 1024)
+	log := b.log.With(zap.String("queue", name))
+	return &queue{b: b, name: name, stage: stage, stream: stream, consumer: c, workers: workers,
+		pull:  newPuller(b.nc, log, stream, c.Durable, room),
+		later: map[uint64]time.Time{}, busy: map[hash]struct{}{}}
+}
+
+// run hands messages to q.handle until ctx ends, then takes no more, lets what
+// is in hand finish within grace, gives back the rest, and returns nil.
+func (q *queue) run(ctx context.Context) error {
+	if err := q.attach(ctx); err != nil {
+		return fmt.Errorf("%s %q: %w", q.stage, q.name, err)
+	}
+	q.b.mu.Lock()
+	q.b.queues[q] = struct{}{}
+	q.b.mu.Unlock()
+	defer func() {
+		q.b.mu.Lock()
+		delete(q.b.queues, q)
+		q.b.mu.Unlock()
+	}()
+
+	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	var workers sync.WaitGroup
+	for range q.workers {
+		workers.Go(func() { q.work(ctx, working) })
+	}
+	q.tend(ctx.Done())
+	q.pull.stop()
+	timer := time.AfterFunc(grace, cancel)
+	defer timer.Stop()
+
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		workers.Wait()
+		q.pull.giveBack()
+		q.settling.Wait()
+	}()
+	q.tend(finished)
+	return nil
+}
+
+// attach finds or makes the consumer and begins to pull.
+func (q *queue) attach(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if _, err := q.b.js.CreateOrUpdateConsumer(ctx, q.stream, q.consumer); err != nil {
+		return fmt.Errorf("consumer %s: %w", q.consumer.Durable, err)
+	}
+	s, err := q.b.js.Stream(ctx, q.stream)
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", q.stream, err)
+	}
+	q.mu.Lock()
+	q.boundary = s.CachedInfo().State.LastSeq
+	q.mu.Unlock()
+	return q.pull.restart()
+}
+
+// tend renews what is in hand, and attaches again whenever the server changed
+// or fell silent, until done is closed.
+func (q *queue) tend(done <-chan struct{}) {
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case now := <-beat.C:
+			q.pull.renew(now)
+		case <-q.pull.lost:
+			q.reattach(done)
+		}
+	}
+}
+
+func (q *queue) reattach(done <-chan struct{}) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		select {
+		case <-done:
+			cancel()
+		case <-over:
+		}
+	}()
+	err := q.attach(ctx)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	q.b.log.Warn("queue is not reachable", zap.String("queue", q.name), zap.Error(err))
+	wait := time.NewTimer(time.Second)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		q.pull.tell()
+	case <-done:
+	}
+}
+
+func (q *queue) work(ctx, working context.Context) {
+	for {
+		// Not in one select: with both ready, a stop comes first.
+		if ctx.Err() != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-q.pull.ready:
+			q.mu.Lock()
+			delete(q.later, m.seq)
+			q.mu.Unlock()
+			q.handle(working, m)
+		}
+	}
+}
+
+// suspect reports whether m may have been handled before.
+func (q *queue) suspect(m *message) bool {
+	if m.times > 1 {
+		return true
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return m.seq <= q.boundary
+}
+
+// done settles m for good.
+func (q *queue) done(m *message) {
+	q.pull.ack(m)
+	q.pull.release(m)
+}
+
+// postpone gives m back for delay.
+func (q *queue) postpone(m *message, delay time.Duration) {
+	q.mu.Lock()
+	q.later[m.seq] = time.Now().Add(delay)
+	q.mu.Unlock()
+	q.pull.nak(m, delay)
+	q.pull.release(m)
+}
+
+// waiting returns how many messages wait for a later attempt, as far as this
+// process knows.
+func (q *queue) waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now, n := time.Now(), 0
+	for seq, at := range q.later {
+		if now.After(at.Add(ackWait)) { // someone else's by now
+			delete(q.later, seq)
+			continue
+		}
+		n++
+	}
+	return n
+}
+
+var errPanic = errors.New("panic")
+
+// guarded calls f, and turns a panic into an error: one message must not take
+// down the others, and is buried like any other that fails.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errPanic, r)
+		}
+	}()
+	return f()
+}
