@@ -54,7 +54,7 @@ type resume struct {
 	newest    int64
 	newestSeq uint64
 	last      int64 // the newest event read so far
-	lost      bool // the server refuses every older position: begin at now and say so
+	lost      bool  // the server refuses every older position: begin at now and say so
 }
 
 // resumeAt says how to go on at host from p.
