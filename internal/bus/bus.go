@@ -42,9 +42,14 @@ type Bus struct {
 		repeats   atomic.Uint64 // deliveries settled because the ledger knew them
 		buried    atomic.Uint64
 		abandoned atomic.Uint64 // messages the server gave up itself: always a mistake
+		spilled   atomic.Uint64 // deliveries buried untried; see spills
+		revived   atomic.Uint64 // restarts of the embedded server
+		canary    atomic.Int64  // how long the last canary took
 	}
 	reconnects atomic.Uint64
 	conditions conditions
+	spilling   atomic.Bool // DELIVERIES is nearly full
+	guard      guard
 
 	release    func() error // the store's lock
 	background sync.WaitGroup
@@ -56,12 +61,17 @@ type Bus struct {
 // streams, and reads what was remembered. It returns a *[LockedError] when
 // another process holds the store.
 func Open(ctx context.Context, c Config, log *zap.Logger) (*Bus, error) {
+	return openBus(ctx, c, log, freeSpace)
+}
+
+func openBus(ctx context.Context, c Config, log *zap.Logger, free func(string) (int64, error)) (*Bus, error) {
 	setting.Defaults(&c)
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
 	b := &Bus{cfg: c, log: log, shared: c.URL != "",
 		streams: map[string]jetstream.Stream{}, buckets: map[string]jetstream.KeyValue{}, queues: map[*queue]struct{}{}}
+	b.guard = guard{b: b, free: free}
 	if err := b.open(ctx); err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
@@ -117,12 +127,15 @@ func (b *Bus) remember(ctx context.Context) error {
 
 	running, halt := context.WithCancel(context.WithoutCancel(ctx))
 	b.halt = halt
-	go2 := func(what string, f func(context.Context) error) {
+	behind := func(what string, f func(context.Context) error) {
 		b.background.Go(func() {
 			if err := f(running); err != nil && running.Err() == nil {
 				b.log.Error("bus: background work ended", zap.String("what", what), zap.Error(err))
 			}
 		})
+	}
+	if err := b.audit(ctx); err != nil {
+		return err
 	}
 	last, err := b.seen.replay(ctx, b.js, seenLog)
 	if err == nil {
@@ -138,13 +151,15 @@ func (b *Bus) remember(ctx context.Context) error {
 		return err
 	}
 	loaded := make(chan struct{})
-	go2("state", func(ctx context.Context) error { return b.state.run(ctx, loaded) })
-	go2("seen", func(ctx context.Context) error { b.seen.run(ctx); return nil })
-	go2("ledger", func(ctx context.Context) error { b.ledger.run(ctx); return nil })
-	go2("sweep", func(ctx context.Context) error { b.sweep(ctx); return nil })
+	behind("state", func(ctx context.Context) error { return b.state.run(ctx, loaded) })
+	behind("seen", func(ctx context.Context) error { b.seen.run(ctx); return nil })
+	behind("ledger", func(ctx context.Context) error { b.ledger.run(ctx); return nil })
+	behind("guard", b.guard.run)
+	behind("janitor", b.janitor)
+	behind("sweep", func(ctx context.Context) error { b.sweep(ctx); return nil })
 	if b.shared {
-		go2("follow seen", func(ctx context.Context) error { return b.seen.follow(ctx, b.js, seenLog) })
-		go2("follow ledger", func(ctx context.Context) error { return b.ledger.follow(ctx, b.js, ledgerLog) })
+		behind("follow seen", func(ctx context.Context) error { return b.seen.follow(ctx, b.js, seenLog) })
+		behind("follow ledger", func(ctx context.Context) error { return b.ledger.follow(ctx, b.js, ledgerLog) })
 	}
 	select {
 	case <-loaded:
@@ -224,7 +239,7 @@ func (b *Bus) drain(ctx context.Context) error {
 	if b.seen.journal == nil || b.ledger.journal == nil {
 		return nil
 	}
-	return errors.Join(b.ledger.flush(ctx), b.seen.flush(ctx))
+	return errors.Join(b.ledger.flush(ctx), b.seen.flush(ctx), b.writeHighWater(ctx))
 }
 
 // syncStore puts on the disk what the server left to the kernel as it stopped.

@@ -34,6 +34,21 @@ func (b *Bus) bury(ctx context.Context, d *mention.Dead, id string) error {
 	return nil
 }
 
+// spill buries d untried; see spills.
+func (b *Bus) spill(ctx context.Context, d *mention.Delivery) (*Pending, error) {
+	p := &Pending{subject: deadSubject + "deliver", id: "spill-" + d.Key}
+	err := p.fill(&mention.Dead{Stage: "deliver", Subject: deliverSubject + Escape(d.Destination), Delivery: d, At: time.Now().UTC(),
+		Reason: "not tried: the destination has been down for long, and the queue of deliveries is nearly full"})
+	if err == nil {
+		err = b.lanes.dead.publish(ctx, p)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("delivery %q: %w", d.Key, err)
+	}
+	b.counts.spilled.Add(1)
+	return p, nil
+}
+
 // ListDead returns the newest dead letters, newest first, at most limit (0 for all).
 func (b *Bus) ListDead(ctx context.Context, limit int) ([]*mention.Dead, error) {
 	s, err := b.js.Stream(ctx, dead)

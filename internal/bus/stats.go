@@ -135,9 +135,12 @@ func (l Backlog) deliveries() (n int) {
 type Stats struct {
 	Streams    map[string]StreamStats // by lower-case name: mentions, deliveries, …
 	Backlog    Backlog
-	Repeats    uint64 // deliveries not sent again because the ledger knew them
-	Buried     uint64 // dead letters written by this process
-	Abandoned  uint64 // messages the server gave up itself: always a mistake
+	Repeats    uint64        // deliveries not sent again because the ledger knew them
+	Buried     uint64        // dead letters written by this process
+	Abandoned  uint64        // messages the server gave up itself: always a mistake
+	Spilled    uint64        // of the buried, those for a destination that was down while the queue was nearly full
+	Restarts   uint64        // of the embedded server, inside this process
+	Canary     time.Duration // how long the last canary took to be stored
 	Reconnects uint64
 	Retried    uint64 // publishes sent more than once
 	Seen       int    // remembered mentions
@@ -154,6 +157,7 @@ type StreamStats struct {
 // Stats asks the server how much there is of everything.
 func (b *Bus) Stats(ctx context.Context) (Stats, error) {
 	s := Stats{Streams: map[string]StreamStats{}, Repeats: b.counts.repeats.Load(), Buried: b.counts.buried.Load(),
+		Spilled: b.counts.spilled.Load(), Restarts: b.counts.revived.Load(), Canary: time.Duration(b.counts.canary.Load()),
 		Abandoned: b.counts.abandoned.Load(), Reconnects: b.reconnects.Load(), Seen: b.seen.index.len(), Receipts: b.ledger.index.len()}
 	now := time.Now()
 	for _, l := range b.lanes.all() {

@@ -54,6 +54,9 @@ func (b *Bus) PublishDecision(ctx context.Context, d *mention.Decision, departme
 // repeat says that it may have been published before, by a process that died
 // between here and its mention's acknowledgement: see [Meta].
 func (b *Bus) PublishDelivery(ctx context.Context, d *mention.Delivery, repeat bool) (*Pending, error) {
+	if b.spills(d.Destination) {
+		return b.spill(ctx, d)
+	}
 	data, err := encode(d)
 	if err != nil {
 		return nil, fmt.Errorf("delivery %q: encode: %w", d.Key, err)
