@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"earmark/ingest/bluesky"
+	"earmark/ingest/hackernews"
 	"earmark/ingest/rss"
 	"earmark/ingest/twitter"
 	"earmark/internal/fetch"
@@ -11,6 +12,7 @@ import (
 // ingest/<kind> and add one line here.
 var Kinds = []Kind{
 	kind("bluesky", "Bluesky, every public post as it is written, through a Jetstream; needs no key", bluesky.New),
+	kind("hackernews", "Hacker News, every story, comment, job and poll; needs no key", hackernews.New),
 	kind("rss", "blogs, news, forums: anything that publishes RSS, Atom or JSON Feed; needs no key", rss.New),
 	kind("twitter", "servers that speak Twitter's API v1.1 (GNU social, Friendica), and archives of posts in its JSON", twitter.New),
 }

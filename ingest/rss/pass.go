@@ -12,8 +12,8 @@ import (
 // pass is one Listen: what the addresses answered is handed on one by one.
 type pass struct {
 	*Source
-	emit    source.Emit
-	failed  []failure
+	emit   source.Emit
+	failed []failure
 }
 
 type failure struct {

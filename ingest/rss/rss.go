@@ -133,6 +133,7 @@ func (s *Source) resume(cursor string) {
 	memories := decode(cursor)
 	for _, a := range s.addresses {
 		a.memory = memories[a.scope]
+		a.due = time.Time{}
 	}
 }
 
