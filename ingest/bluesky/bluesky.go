@@ -32,6 +32,7 @@ type Source struct {
 
 	// What follows is owned by Listen, which is never run twice at a time.
 	at      int // the host in use, of hosts
+	stalled int // how many connections in a row brought nothing new
 	authors *authors
 	frames  decoder
 }
@@ -97,6 +98,9 @@ func (s *Source) follow(ctx context.Context, pos *position, emit source.Emit) er
 		inbox:  newInbox(*pos, asked, s.hosts[s.at], s.config),
 	}
 	err = stream.run(ctx, emit)
+	if s.stalled++; stream.inbox.pos.Max > pos.Max {
+		s.stalled = 0
+	}
 	if errors.Is(err, errSilent) || errors.Is(err, errQuiet) || !stream.sawAny() {
 		s.at = (s.at + 1) % len(s.hosts)
 	}

@@ -49,12 +49,12 @@ func (s *Source) subscribe(ctx context.Context, host string, pos *position) (*we
 	if err := s.unzip.prepare(ctx, s.client, host); err != nil {
 		return nil, resume{}, err
 	}
-	asked := pos.resumeAt(host, s.config, s.now())
+	asked := pos.resumeAt(host, s.config, s.now(), s.stalled)
 	conn, err := s.dial(ctx, host, asked)
 	if errors.Is(err, errTooOld) && asked.bySeq {
 		// By number it refuses; by time it begins at the oldest it has.
 		pos.forgetNumbers()
-		asked = pos.resumeAt(host, s.config, s.now())
+		asked = pos.resumeAt(host, s.config, s.now(), s.stalled)
 		conn, err = s.dial(ctx, host, asked)
 	}
 	if errors.Is(err, errTooOld) {

@@ -57,9 +57,11 @@ type resume struct {
 	lost      bool  // the server refuses every older position: begin at now and say so
 }
 
-// resumeAt says how to go on at host from p.
-func (p position) resumeAt(host string, c Config, now time.Time) resume {
-	rewind := time.Duration(c.Rewind).Microseconds()
+// resumeAt says how to go on at host from p. Each connection in a row that
+// brought nothing new halves the rewind: a server that drops everybody after a
+// hundred events must not be asked for the same hundred for ever.
+func (p position) resumeAt(host string, c Config, now time.Time, stalled int) resume {
+	rewind := max(time.Duration(c.Rewind).Microseconds()>>stalled, 1)
 	other := time.Duration(c.SwitchRewind).Microseconds()
 	switch {
 	case p.At == 0 && c.Since == 0:
@@ -70,7 +72,8 @@ func (p position) resumeAt(host string, c Config, now time.Time) resume {
 		// Another server saw the same event a little earlier or later.
 		return resume{cursor: max(p.Max-other, leastTime), checked: p.Seen, newest: p.Max + other, last: p.Max}
 	case c.Wire == v2 && p.From > 0:
-		return resume{cursor: int64(p.From), bySeq: true, checked: p.Seen, newest: p.At, newestSeq: p.Seq, last: p.At}
+		from := p.Seq - (p.Seq-p.From)>>stalled
+		return resume{cursor: int64(from), bySeq: true, checked: p.Seen, newest: p.At, newestSeq: p.Seq, last: p.At}
 	}
 	return resume{cursor: max(p.At-rewind, leastTime), checked: p.Seen, newest: p.At, last: p.At}
 }

@@ -147,7 +147,7 @@ func parseItem(item []byte) (status, error) {
 		item = wrapped.Tweet
 	}
 	var st status
-	err := json.Unmarshal(item, &st.Tweet)
+	err := json.Unmarshal(item, &st.tweet)
 	var mistyped *json.UnmarshalTypeError
 	if err != nil && !errors.As(err, &mistyped) {
 		return status{}, fmt.Errorf("no JSON of a post: %w", err)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	//lint:ignore SA1019 its API is as frozen as the package is
 	v11 "github.com/dghubble/go-twitter/twitter"
 
 	"earmark/internal/fetch"
@@ -21,6 +22,12 @@ import (
 // This file holds every call of go-twitter, and what stands against its
 // hazards: it knows one server only, takes no context, and returns neither an
 // error nor posts when a server fails in words of its own.
+
+// What a post is in go-twitter's words.
+type (
+	tweet     = v11.Tweet
+	urlEntity = v11.URLEntity
+)
 
 // timeline is one list of posts, newest first. read asks for those above since
 // and up to down, where they are not 0.
@@ -88,7 +95,7 @@ func (s *Source) checked(tweets []v11.Tweet, resp *http.Response, err error) (an
 	}
 	statuses := make([]status, len(tweets))
 	for i := range tweets {
-		statuses[i] = status{Tweet: tweets[i]}
+		statuses[i] = status{tweets[i]}
 	}
 	a := answer{statuses: statuses}
 	if wait := untilReset(resp.Header, s.now()); wait > 0 && resp.Header.Get("X-Rate-Limit-Remaining") == "0" {

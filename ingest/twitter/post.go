@@ -11,8 +11,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	v11 "github.com/dghubble/go-twitter/twitter"
-
 	"earmark/internal/mention"
 )
 
@@ -27,7 +25,7 @@ var (
 )
 
 // status is one post as the wire has it.
-type status struct{ v11.Tweet }
+type status struct{ tweet }
 
 // id is the number by which a server orders its posts.
 func (s *status) id() (int64, error) {
@@ -62,7 +60,7 @@ type reader struct {
 // post reads one post. A retweet is read as what it repeats: the mention is the
 // post that people see, once, however often it is passed on.
 func (r reader) post(s *status) (mention.Mention, error) {
-	t := &s.Tweet
+	t := &s.tweet
 	if t.RetweetedStatus != nil {
 		if _, err := (&status{*t.RetweetedStatus}).id(); err == nil {
 			t = t.RetweetedStatus
@@ -112,7 +110,7 @@ func (r reader) url(id int64, handle string) string {
 	return strings.NewReplacer("{id}", strconv.FormatInt(id, 10), "{handle}", handle).Replace(r.page)
 }
 
-func (r reader) authorOf(t *v11.Tweet) mention.Author {
+func (r reader) authorOf(t *tweet) mention.Author {
 	if t.User == nil {
 		a := mention.Author{Handle: strings.TrimPrefix(r.author, "@")}
 		a.URL = r.profile(a.Handle)
@@ -148,7 +146,7 @@ func isHandle(h string) bool {
 	return h != ""
 }
 
-func parent(t *v11.Tweet) int64 {
+func parent(t *tweet) int64 {
 	if t.InReplyToStatusID > 0 {
 		return t.InReplyToStatusID
 	}
@@ -161,7 +159,7 @@ func parent(t *v11.Tweet) int64 {
 
 // content is what a reader sees: the whole text with its short links written
 // out, the links, and how many pictures or videos hang below.
-func content(t *v11.Tweet) (text string, links []string, media int) {
+func content(t *tweet) (text string, links []string, media int) {
 	text, entities, extended := t.Text, t.Entities, t.ExtendedEntities
 	if t.FullText != "" {
 		text = t.FullText
@@ -196,7 +194,7 @@ func content(t *v11.Tweet) (text string, links []string, media int) {
 // expand writes a short link out. It goes by the link's own text, not by its
 // indices: those count characters of the text before or after decoding, as the
 // server likes.
-func expand(text string, u v11.URLEntity, links *[]string) string {
+func expand(text string, u urlEntity, links *[]string) string {
 	long := clean(u.ExpandedURL)
 	if long == "" {
 		long = clean(u.URL)

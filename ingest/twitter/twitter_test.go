@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	//lint:ignore SA1019 these tests show what it does on its own
 	v11 "github.com/dghubble/go-twitter/twitter"
 	"github.com/google/go-cmp/cmp"
 

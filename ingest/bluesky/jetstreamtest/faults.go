@@ -29,7 +29,6 @@ type faults struct {
 	reorder    int
 	tooSlow    bool
 	mute       bool
-	ping       time.Duration
 	refusals   int
 	status     int
 	retryAfter string
