@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"configs": {},
 	"internal/config": {
 		"ingest", "ingest/track", "classify/intent", "route", "route/destination",
-		"configs", "internal/bus", "internal/obs", "internal/setting",
+		"configs", "internal/bus", "internal/fetch", "internal/obs", "internal/setting",
 	},
 	"cmd/*": {"*"},
 }

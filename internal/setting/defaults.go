@@ -123,7 +123,7 @@ func setScalar(v reflect.Value, text string) error {
 	case reflect.Float32, reflect.Float64:
 		n, err := strconv.ParseFloat(text, v.Type().Bits())
 		if err != nil || n != n || n-n != 0 { // NaN and the infinities are no settings
-			return fmt.Errorf("write a number")
+			return fmt.Errorf("write a number such as 0.5")
 		}
 		v.SetFloat(n)
 		return nil
@@ -133,7 +133,7 @@ func setScalar(v reflect.Value, text string) error {
 
 func wholeNumber(err error) error {
 	if strings.HasSuffix(err.Error(), "out of range") {
-		return fmt.Errorf("the number is out of range")
+		return fmt.Errorf("write a smaller one")
 	}
-	return fmt.Errorf("write a whole number")
+	return fmt.Errorf("write digits, such as 10")
 }
