@@ -80,8 +80,7 @@ type sender interface {
 // Result is what came of handing a delivery over, and what to do next.
 type Result struct {
 	Verdict Verdict
-	// After is when to come back: with Retry and Deferred, and with Disable how
-	// long the delivery may as well wait before it is offered again.
+	// After is when to come back: with Retry, Deferred and Disable.
 	After time.Duration
 	// Attempt is the attempt to keep; it has no N when none was made (Deferred).
 	Attempt mention.Attempt
@@ -198,6 +197,7 @@ func (d *Destination) report(delivery *mention.Delivery, r *Result, change chang
 	took, failed := zap.Duration("took", r.Attempt.Took), zap.String("err", r.Reason)
 	switch r.Verdict {
 	case OK:
+		d.series.breaker(false)
 		log.Info("delivered", took)
 	case Retry:
 		log.Warn("delivery deferred", zap.Int("status", r.Attempt.Status), failed, zap.Duration("retry_in", r.After))
@@ -211,7 +211,6 @@ func (d *Destination) report(delivery *mention.Delivery, r *Result, change chang
 		d.series.breaker(true)
 		d.log.Warn("breaker opened", zap.Duration("retry_in", d.gate.state(d.now()).HeldFor))
 	case closed:
-		d.series.breaker(false)
 		d.log.Info("breaker closed")
 	}
 }

@@ -38,8 +38,8 @@ func kind[C any](name, summary string, open func(C, Options) (sender, gateConfig
 			}
 			own := *c
 			setting.Defaults(&own)
-			if checked, ok := any(own).(interface{ Check() error }); ok {
-				if err := checked.Check(); err != nil {
+			if c, ok := any(own).(interface{ Check() error }); ok {
+				if err := c.Check(); err != nil {
 					return nil, gateConfig{}, err
 				}
 			}

@@ -14,6 +14,11 @@ import (
 // shorter than a queue's patience with whoever holds a message.
 const patience = 10 * time.Second
 
+// disabledFor is how long a disabled destination takes nothing by itself. By
+// then whoever was told has stopped it; a delivery that comes later means that
+// it was enabled again.
+const disabledFor = time.Minute
+
 // spread is the share by which a wait is lengthened at random, so that what was
 // handed back together does not come again together.
 const spread = 0.2
@@ -35,6 +40,7 @@ type gate struct {
 	paused   time.Time // the receiver asked for no attempt before
 	failing  time.Time // since when there was no success; zero when the last was one
 	disabled string    // why, or empty
+	enabled  time.Time // when disabled stops to hold
 }
 
 func newGate(c gateConfig, failingSince time.Time) *gate {
@@ -174,7 +180,10 @@ func (g *gate) begin(p *pass, now time.Time) *holding {
 // held is called with mu held.
 func (g *gate) held(now time.Time) *holding {
 	if g.disabled != "" {
-		return &holding{why: whyDisabled, after: maxOpen, detail: g.disabled}
+		if wait := g.enabled.Sub(now); wait > 0 {
+			return &holding{why: whyDisabled, after: wait, detail: g.disabled}
+		}
+		g.clear()
 	}
 	if wait := g.paused.Sub(now); wait > 0 {
 		return &holding{why: whyPaused, after: wait}
@@ -196,7 +205,7 @@ func (p *pass) leave(v Verdict, a answer, now time.Time) change {
 		return g.breaker.succeeded(now, p.probe)
 	}
 	if v == Disable {
-		g.disabled = a.text()
+		g.disabled, g.enabled = a.text(), now.Add(disabledFor)
 	}
 	switch {
 	case aboutMessage(a):
@@ -258,6 +267,11 @@ func (g *gate) failingFor(now time.Time) time.Duration {
 func (g *gate) enable() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.clear()
+}
+
+// clear is called with mu held.
+func (g *gate) clear() {
 	g.disabled, g.failing, g.paused, g.breaker = "", time.Time{}, time.Time{}, breaker{}
 }
 

@@ -10,29 +10,21 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/textproto"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
-
-	"golang.org/x/net/http/httpguts"
 
 	"earmark/internal/fetch"
 	"earmark/internal/mention"
 	"earmark/internal/setting"
 )
 
-// HTTP holds the keys of every kind that posts to a URL.
+// HTTP holds the keys that every kind has which posts to a URL.
 type HTTP struct {
-	URL         string            `yaml:"url" doc:"where to post, when the URL is no secret"`
-	SecretURL   setting.Secret    `yaml:"url" doc:"where to post, when whoever knows the URL may post there"`
-	Token       setting.Secret    `yaml:"token" doc:"sent as Authorization: Bearer"`
-	Headers     map[string]string `yaml:"headers" doc:"headers added to each request; not for secrets"`
-	Timeout     setting.Duration  `yaml:"timeout" default:"20s" doc:"how long one attempt may take, at most 1m"`
-	Concurrency int               `yaml:"concurrency" default:"16" doc:"how many attempts may be under way at once"`
+	Timeout     setting.Duration `yaml:"timeout" default:"20s" doc:"how long one attempt may take, at most 1m"`
+	Concurrency int              `yaml:"concurrency" default:"16" doc:"how many attempts may be under way at once"`
 }
 
 const (
@@ -52,56 +44,21 @@ const (
 	contentJSON = "application/json"
 )
 
-// reserved are headers that only the sender sets.
-var reserved = []string{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature", "Content-Type", "Content-Length",
-	"Transfer-Encoding", "Connection", "Host", "Authorization"}
-
 // Check finds what is wrong with the keys.
 func (c HTTP) Check() error {
 	var problems []error
-	wrong := func(path, remedy, format string, args ...any) {
-		problems = append(problems, setting.Wrong(path, remedy, format, args...))
-	}
-	switch {
-	case c.URL == "" && c.SecretURL.IsZero():
-		wrong("url", "write url, url_env or url_file", "there is no URL to post to")
-	case c.URL != "" && !c.SecretURL.IsZero():
-		wrong("url", "keep one", "both url and url_env or url_file are given")
-	default:
-		if _, err := c.target(); err != nil {
-			wrong("url", "such as https://hooks.acme.example/mentions", "%v", err)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
-		canonical := textproto.CanonicalMIMEHeaderKey(name)
-		switch {
-		case canonical == "Authorization":
-			wrong("headers."+name, "use token_env or token_file", "a secret does not stand in the file")
-		case slices.Contains(reserved, canonical):
-			wrong("headers."+name, "leave it out", "this header is set by the sender")
-		case !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(c.Headers[name]):
-			wrong("headers."+name, "", "not a valid HTTP header")
-		}
-	}
-	if !httpguts.ValidHeaderFieldValue(c.Token.Reveal()) {
-		wrong("token", "", "the token holds characters that no header may")
-	}
 	if t := time.Duration(c.Timeout); t < time.Second || t > maxTimeout {
-		wrong("timeout", "1s to 1m", "%v is out of range", t)
+		problems = append(problems, setting.Wrong("timeout", "1s to 1m", "%v is out of range", t))
 	}
 	if c.Concurrency < 1 || c.Concurrency > maxAtOnce {
-		wrong("concurrency", fmt.Sprintf("1 to %d", maxAtOnce), "%d is out of range", c.Concurrency)
+		problems = append(problems, setting.Wrong("concurrency", fmt.Sprintf("1 to %d", maxAtOnce), "%d is out of range", c.Concurrency))
 	}
 	return errors.Join(problems...)
 }
 
-// target parses the URL. Its errors do not quote it.
-func (c HTTP) target() (*url.URL, error) {
-	text := c.URL
-	if text == "" {
-		text = strings.TrimSpace(c.SecretURL.Reveal())
-	}
-	u, err := url.Parse(text)
+// parseURL reads where to post. Its errors do not quote it.
+func parseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSpace(text))
 	switch {
 	case err != nil:
 		return nil, errors.New("not a URL")
@@ -122,50 +79,39 @@ type shape struct {
 	body func(*mention.Delivery) ([]byte, error)
 	// reads says what the tool's own words mean; nil goes by the status alone.
 	reads func(status int, body []byte) meaning
+	// header is sent with each request, besides what the sender sets itself.
+	header http.Header
+	signer *signer
+	// hide are the secrets that no answer may bring back.
+	hide []string
 }
 
 // poster sends deliveries by HTTP.
 type poster struct {
 	shape
 	url     *url.URL
-	header  http.Header
-	signer  *signer
 	timeout time.Duration
 	client  *http.Client
 	scrub   *scrubber
 	now     func() time.Time
 }
 
-func newPoster(c HTTP, s shape, sign *signer, o Options, secrets ...setting.Secret) (*poster, error) {
-	u, err := c.target()
-	if err != nil {
+func newPoster(to *url.URL, c HTTP, s shape, o Options) (*poster, error) {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	p := &poster{
-		shape: s, url: u, signer: sign, timeout: time.Duration(c.Timeout), now: o.Now,
-		header: http.Header{"Content-Type": {contentJSON}, "User-Agent": {"earmark/" + o.Version}},
+	header := http.Header{"Content-Type": {contentJSON}, "User-Agent": {"earmark/" + o.Version}}
+	maps.Copy(header, s.header)
+	s.header = header
+	return &poster{
+		shape: s, url: to, timeout: time.Duration(c.Timeout), now: o.Now, scrub: newScrubber(s.hide...),
 		client: &http.Client{
 			Transport: transport(o.Allow, c.Concurrency),
 			// A redirect is a failure: followed, it would turn a POST into a GET,
 			// and hand the signature to another host.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-	}
-	for name, value := range c.Headers {
-		p.header.Set(name, value)
-	}
-	hide := []string{c.Token.Reveal()}
-	if !c.Token.IsZero() {
-		p.header.Set("Authorization", "Bearer "+c.Token.Reveal())
-	}
-	if !c.SecretURL.IsZero() {
-		hide = append(hide, urlSecrets(u)...)
-	}
-	for _, secret := range secrets {
-		hide = append(hide, secret.Reveal())
-	}
-	p.scrub = newScrubber(hide...)
-	return p, nil
+	}, nil
 }
 
 // transport is guarded, knows no proxy, and waits for nothing long.
@@ -223,8 +169,8 @@ func (p *poster) request(ctx context.Context, d *mention.Delivery, body []byte) 
 	at := p.now()
 	header[http.CanonicalHeaderKey(headerID)] = []string{d.Key}
 	header[http.CanonicalHeaderKey(headerTimestamp)] = []string{strconv.FormatInt(at.Unix(), 10)}
-	if signature := p.signer.sign(d.Key, at, body); signature != "" {
-		header[http.CanonicalHeaderKey(headerSignature)] = []string{signature}
+	if p.signer != nil {
+		header[http.CanonicalHeaderKey(headerSignature)] = []string{p.signer.sign(d.Key, at, body)}
 	}
 	if d.Replay {
 		header["Earmark-Replay"] = []string{"true"}

@@ -23,7 +23,8 @@ const (
 // a secret is changed, receivers may verify by the old one or the new one.
 type signer struct{ keys [][]byte }
 
-// newSigner reads secrets, of which empty ones are left out.
+// newSigner reads secrets, of which empty ones are left out; it is nil when
+// none is left.
 func newSigner(secrets ...setting.Secret) (*signer, error) {
 	var s signer
 	for _, secret := range secrets {
@@ -35,6 +36,9 @@ func newSigner(secrets ...setting.Secret) (*signer, error) {
 			return nil, err
 		}
 		s.keys = append(s.keys, key)
+	}
+	if len(s.keys) == 0 {
+		return nil, nil
 	}
 	return &s, nil
 }
@@ -52,12 +56,9 @@ func parseSecret(secret setting.Secret) ([]byte, error) {
 	return key, nil
 }
 
-// sign returns the value of the signature header, empty without a key. id must
-// hold no ".", or what is signed could be read in two ways.
+// sign returns the value of the signature header. id must hold no ".", or what
+// is signed could be read in two ways.
 func (s *signer) sign(id string, at time.Time, body []byte) string {
-	if len(s.keys) == 0 {
-		return ""
-	}
 	prefix := []byte(id + "." + strconv.FormatInt(at.Unix(), 10) + ".")
 	var out []byte
 	var sum [sha256.Size]byte

@@ -12,22 +12,35 @@ import (
 	"unicode/utf8"
 
 	"earmark/internal/mention"
+	"earmark/internal/setting"
 )
 
 // Slack are the settings of the kind "slack": an incoming webhook, which stands
 // for one channel.
 type Slack struct {
-	HTTP  `yaml:",inline"`
-	Rate  float64 `yaml:"rate" default:"1" doc:"how many messages per second at most; Slack takes about one"`
-	Burst int     `yaml:"burst" default:"3" doc:"how many of them may come at once"`
+	URL   setting.Secret `yaml:"url" required:"true" doc:"the incoming webhook's URL; whoever knows it may post"`
+	Rate  float64        `yaml:"rate" default:"1" doc:"how many messages per second at most; Slack takes about one"`
+	Burst int            `yaml:"burst" default:"3" doc:"how many of them may come at once"`
+	HTTP  HTTP           `yaml:",inline"`
 }
 
 // Check finds what is wrong with the keys.
-func (c Slack) Check() error { return errors.Join(c.HTTP.Check(), checkPace(c.Rate, c.Burst)) }
+func (c Slack) Check() error {
+	var wrong error
+	if _, err := parseURL(c.URL.Reveal()); err != nil {
+		wrong = setting.Wrong("url", "such as https://hooks.slack.com/services/T…/B…/…", "%v", err)
+	}
+	return errors.Join(wrong, checkPace(c.Rate, c.Burst))
+}
 
 func openSlack(c Slack, o Options) (sender, gateConfig, error) {
-	p, err := newPoster(c.HTTP, shape{body: slackBody, reads: slackReads}, &signer{}, o)
-	return p, gateConfig{rate: c.Rate, burst: c.Burst, concurrency: c.Concurrency}, err
+	to, err := parseURL(c.URL.Reveal())
+	if err != nil {
+		return nil, gateConfig{}, fmt.Errorf("url: %w", err)
+	}
+	s := shape{body: slackBody, reads: slackReads, hide: urlSecrets(to)}
+	p, err := newPoster(to, c.HTTP, s, o)
+	return p, gateConfig{rate: c.Rate, burst: c.Burst, concurrency: c.HTTP.Concurrency}, err
 }
 
 // slackWords are the answers by which Slack says more than by its status.
@@ -178,6 +191,7 @@ func slackLink(address, label string) (string, bool) {
 		return "", false
 	}
 	safe := strings.NewReplacer("|", "%7C", "<", "%3C", ">", "%3E", "&", "&amp;", " ", "%20").Replace(u.String())
+	safe = callsAll.ReplaceAllString(safe, "%40$1")
 	if strings.ContainsFunc(safe, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return "", false
 	}
@@ -204,7 +218,10 @@ func slackWhy(d *mention.Delivery) string {
 	if words := slackEvidence(d); words != "" {
 		parts = append(parts, words)
 	}
-	for _, said := range []string{string(tag.Urgency), string(tag.Sentiment), tag.Language} {
+	if tag.Urgency != "" {
+		parts = append(parts, "urgency "+string(tag.Urgency))
+	}
+	for _, said := range []string{string(tag.Sentiment), tag.Language} {
 		if said != "" {
 			parts = append(parts, said)
 		}

@@ -127,22 +127,23 @@ func judge(a answer, c circumstances) (v Verdict, after time.Duration, why strin
 	}
 	m := classify(a)
 	asked := asks(a, c.now)
+	if m == meansSlow {
+		asked = max(asked, overloadPause)
+	}
+	after = delay(c.n, asked, c.rand)
 	switch {
 	case m == meansNever:
 		return Dead, 0, ""
 	case m == meansGone:
-		return Disable, maxAsked, "the destination is gone"
+		return Disable, after, "the destination is gone"
 	case c.failing >= disableAfter:
-		return Disable, maxAsked, "the destination has only failed for " + c.failing.Round(time.Hour).String()
+		return Disable, after, "the destination has only failed for " + c.failing.Round(time.Hour).String()
 	case m == meansRefused && c.refused:
 		return Dead, 0, "refused twice"
 	case c.n >= len(schedule):
 		return Dead, 0, "that was the last attempt"
 	}
-	if m == meansSlow {
-		asked = max(asked, overloadPause)
-	}
-	return Retry, delay(c.n, asked, c.rand), ""
+	return Retry, after, ""
 }
 
 // delay is how long to wait after attempt n. What was asked for is a floor,

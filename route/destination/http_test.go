@@ -1,0 +1,472 @@
+package destination
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"earmark/internal/mention"
+	"earmark/internal/setting"
+)
+
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// open makes a destination that may reach this machine.
+func open(t testing.TB, kind string, settings any, o Options) *Destination {
+	t.Helper()
+	if o.Allow == nil {
+		o.Allow = loopback
+	}
+	d, err := Open(kind, "desk", settings, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+func serve(t testing.TB, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// raw answers every connection by hand.
+func raw(t testing.TB, answer func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				defer c.Close()
+				_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+				answer(c)
+			})
+		}
+	})
+	t.Cleanup(func() { l.Close(); all.Wait() })
+	return "http://" + l.Addr().String()
+}
+
+// readRequest takes a request off c, body included, as far as it is announced.
+func readRequest(c net.Conn) (*http.Request, []byte, error) {
+	r, err := http.ReadRequest(newReader(c))
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err := io.ReadAll(r.Body)
+	return r, body, err
+}
+
+func TestWebhookIsSignedAndDocumented(t *testing.T) {
+	hook, err := standardwebhooks.NewWebhook(vectorSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type seen struct {
+		header http.Header
+		body   []byte
+	}
+	got := make(chan seen, 1)
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if err := hook.Verify(body, r.Header); err != nil {
+			t.Errorf("the official library: %v", err)
+		}
+		got <- seen{r.Header, body}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	d := open(t, "webhook", &Webhook{URL: url, Secret: setting.NewSecret(vectorSecret), Token: setting.NewSecret("bearer-canary"),
+		Headers: map[string]string{"x-team": "blue"}}, Options{Version: "1.2.3"})
+	r := d.Deliver(t.Context(), sample(), nil)
+	if r.Verdict != OK || r.Attempt.N != 1 || r.Attempt.Status != 204 || r.Attempt.Verdict != "ok" || r.Reason != "" {
+		t.Fatalf("%+v", r)
+	}
+	s := <-got
+	for name, want := range map[string]string{
+		"Content-Type": "application/json", "Webhook-Id": sample().Key, "User-Agent": "earmark/1.2.3",
+		"Authorization": "Bearer bearer-canary", "X-Team": "blue",
+	} {
+		if s.header.Get(name) != want {
+			t.Errorf("%s: %q, want %q", name, s.header.Get(name), want)
+		}
+	}
+	golden(t, "webhook.json", s.body)
+}
+
+func TestRetrySendsTheSameBytesUnderAFreshSignature(t *testing.T) {
+	hook, err := standardwebhooks.NewWebhook(vectorSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var ids, bodies, signatures []string
+	// The receiver processes the first, and is gone before it answers.
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if err := hook.VerifyIgnoringTimestamp(body, r.Header); err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		ids = append(ids, r.Header.Get(headerID))
+		bodies = append(bodies, string(body))
+		signatures = append(signatures, r.Header.Get(headerSignature))
+		if len(ids) == 1 {
+			panic(http.ErrAbortHandler)
+		}
+	})
+	now := noon
+	var clock sync.Mutex
+	d := open(t, "webhook", &Webhook{URL: url, Secret: setting.NewSecret(vectorSecret)}, Options{Now: func() time.Time {
+		clock.Lock()
+		defer clock.Unlock()
+		now = now.Add(3 * time.Second)
+		return now
+	}})
+	first := d.Deliver(t.Context(), sample(), nil)
+	if first.Verdict != Retry || first.Attempt.Status != 0 || first.Attempt.Err == "" {
+		t.Fatalf("first: %+v, want retry without a status", first)
+	}
+	second := d.Deliver(t.Context(), sample(), []mention.Attempt{first.Attempt})
+	if second.Verdict != OK || second.Attempt.N != 2 {
+		t.Fatalf("second: %+v, want ok", second)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(ids) != 2 {
+		t.Fatalf("the receiver saw %d requests, want 2", len(ids))
+	}
+	if ids[0] != ids[1] || bodies[0] != bodies[1] {
+		t.Errorf("the retry differs: %s %s\n%s\n%s", ids[0], ids[1], bodies[0], bodies[1])
+	}
+	if signatures[0] == signatures[1] {
+		t.Error("the retry carries the old signature")
+	}
+}
+
+func TestRedirectIsAFailureAndNotFollowed(t *testing.T) {
+	var reached atomic.Int32
+	target := serve(t, func(http.ResponseWriter, *http.Request) { reached.Add(1) })
+	for _, code := range []int{300, 301, 302, 303, 307, 308} {
+		var asked atomic.Int32
+		url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			asked.Add(1)
+			http.Redirect(w, r, target, code)
+		})
+		r := open(t, "webhook", &Webhook{URL: url}, Options{}).Deliver(t.Context(), sample(), nil)
+		if r.Verdict != Retry || r.Attempt.Status != code {
+			t.Errorf("%d: %+v, want retry", code, r)
+		}
+		if asked.Load() != 1 {
+			t.Errorf("%d: asked %d times, want once", code, asked.Load())
+		}
+	}
+	if reached.Load() != 0 {
+		t.Errorf("the redirect's target got %d requests, want none", reached.Load())
+	}
+}
+
+func TestPrivateAddressesAreNotReached(t *testing.T) {
+	var reached atomic.Int32
+	url := serve(t, func(http.ResponseWriter, *http.Request) { reached.Add(1) })
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "http://"))
+	none := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "169.254.169.254",
+		"10.0.0.1", "100.64.0.1", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "198.18.0.1", "[fd00:ec2::254]"} {
+		d := open(t, "webhook", &Webhook{URL: "http://" + host + ":" + port}, Options{Allow: none})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		r := d.Deliver(ctx, sample(), nil)
+		cancel()
+		if r.Verdict != Retry || !strings.Contains(r.Reason, "forbidden address") {
+			t.Errorf("%s: %+v, want a refused address", host, r)
+		}
+	}
+	if reached.Load() != 0 {
+		t.Errorf("%d requests came through", reached.Load())
+	}
+	if r := open(t, "webhook", &Webhook{URL: url}, Options{}).Deliver(t.Context(), sample(), nil); r.Verdict != OK {
+		t.Errorf("allowed by CIDR: %+v", r)
+	}
+}
+
+// A name that resolves to a public address when it is checked, and to a private
+// one when it is dialled: the guard sees what is dialled.
+func TestRebindingIsCaughtAtTheSocket(t *testing.T) {
+	var reached atomic.Int32
+	url := serve(t, func(http.ResponseWriter, *http.Request) { reached.Add(1) })
+	tr := transport([]netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, 1)
+	dial := tr.DialContext
+	var dialled atomic.Int32
+	tr.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dialled.Add(1)
+		if !strings.HasPrefix(address, "hooks.public.example:") {
+			t.Errorf("dials %s, want the name", address)
+		}
+		return dial(ctx, network, strings.TrimPrefix(url, "http://")) // what the resolver says now
+	}
+	_, err := (&http.Client{Transport: tr}).Post("http://hooks.public.example/", contentJSON, strings.NewReader("{}"))
+	if err == nil || dialled.Load() == 0 || reached.Load() != 0 {
+		t.Errorf("error %v, dialled %d, reached %d; want an error and nothing reached", err, dialled.Load(), reached.Load())
+	}
+}
+
+func TestProxyOfTheEnvironmentIsNotUsed(t *testing.T) {
+	var asked atomic.Int32
+	proxy := serve(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+	t.Setenv("HTTP_PROXY", proxy)
+	t.Setenv("http_proxy", proxy)
+	url := serve(t, func(http.ResponseWriter, *http.Request) {})
+	if r := open(t, "webhook", &Webhook{URL: url}, Options{}).Deliver(t.Context(), sample(), nil); r.Verdict != OK {
+		t.Errorf("%+v", r)
+	}
+	if tr := transport(nil, 1); tr.Proxy != nil {
+		t.Error("the transport has a proxy")
+	}
+	if asked.Load() != 0 {
+		t.Error("the proxy was asked")
+	}
+}
+
+// bomb is 64 MiB of zeros in gzip.
+var bomb = sync.OnceValue(func() []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	zeros := make([]byte, 1<<20)
+	for range 64 {
+		_, _ = w.Write(zeros)
+	}
+	_ = w.Close()
+	return b.Bytes()
+})
+
+func TestHostileAnswersAreBounded(t *testing.T) {
+	endless := func(w io.Writer, piece string, each time.Duration) {
+		for {
+			if _, err := io.WriteString(w, piece); err != nil {
+				return
+			}
+			if each > 0 {
+				<-time.After(each)
+			}
+		}
+	}
+	big := strings.Repeat("x", 32<<10)
+	cases := []struct {
+		name    string
+		answer  func(c net.Conn)
+		verdict Verdict
+		status  int
+	}{
+		{"an endless body after 200", func(c net.Conn) {
+			io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+			endless(c, big, 0)
+		}, OK, 200},
+		{"an endless body after 500", func(c net.Conn) {
+			io.WriteString(c, "HTTP/1.1 500 no\r\n\r\n")
+			endless(c, big, 0)
+		}, Retry, 500},
+		{"a gzip bomb", func(c net.Conn) {
+			fmt.Fprintf(c, "HTTP/1.1 500 no\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n", len(bomb()))
+			c.Write(bomb())
+		}, Retry, 500},
+		{"broken gzip", func(c net.Conn) {
+			io.WriteString(c, "HTTP/1.1 400 no\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello")
+		}, Retry, 400},
+		{"a million headers", func(c net.Conn) {
+			io.WriteString(c, "HTTP/1.1 200 OK\r\n")
+			endless(c, strings.Repeat("X-A: b\r\n", 1000), 0)
+		}, Retry, 0},
+		{"an endless header", func(c net.Conn) {
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nX-A: ")
+			endless(c, big, 0)
+		}, Retry, 0},
+		{"a flood of 1xx", func(c net.Conn) {
+			endless(c, strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 100), 0)
+		}, Retry, 0},
+		{"invalid chunks", func(c net.Conn) {
+			io.WriteString(c, "HTTP/1.1 503 no\r\nTransfer-Encoding: chunked\r\n\r\nZZZZ\r\nboo")
+		}, Retry, 503},
+		{"invalid chunks after 200", func(c net.Conn) {
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nboo")
+		}, OK, 200},
+		{"a trickle", func(c net.Conn) {
+			io.WriteString(c, "HTTP/1.1 500 no\r\nContent-Length: 1000\r\n\r\n")
+			endless(c, "x", 100*time.Millisecond)
+		}, Retry, 500},
+		{"a trickle after 200", func(c net.Conn) {
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+			endless(c, "x", 100*time.Millisecond)
+		}, OK, 200},
+		{"headers one byte at a time", func(c net.Conn) {
+			for _, b := range []byte("HTTP/1.1 200 OK\r\nX-Slow: " + strings.Repeat("x", 1000)) {
+				if _, err := c.Write([]byte{b}); err != nil {
+					return
+				}
+				<-time.After(100 * time.Millisecond)
+			}
+		}, Retry, 0},
+		{"no answer", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, Retry, 0},
+		{"nonsense", func(c net.Conn) { io.WriteString(c, "\x00\x01\x02 hello\r\n\r\n") }, Retry, 0},
+		{"closed at once", func(net.Conn) {}, Retry, 0},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			var fired atomic.Int32
+			url := raw(t, func(conn net.Conn) {
+				if _, _, err := readRequest(conn); err == nil {
+					fired.Add(1)
+					c.answer(conn)
+				}
+			})
+			d := open(t, "webhook", &Webhook{URL: url, HTTP: HTTP{Timeout: setting.Duration(time.Second)}}, Options{})
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			start := time.Now()
+			r := d.Deliver(t.Context(), sample(), nil)
+			took := time.Since(start)
+			runtime.ReadMemStats(&after)
+			if fired.Load() == 0 {
+				t.Fatal("the server never answered")
+			}
+			if r.Verdict != c.verdict || r.Attempt.Status != c.status {
+				t.Errorf("%+v, want %s with status %d", r, c.verdict, c.status)
+			}
+			if took > 4*time.Second {
+				t.Errorf("it took %v, the timeout is 1s", took)
+			}
+			if grown := after.TotalAlloc - before.TotalAlloc; grown > 8<<20 {
+				t.Errorf("%d MiB allocated", grown>>20)
+			}
+			if len(r.Body) > keptBody || len(r.Attempt.Err) > 4*shownBody+100 || strings.Contains(r.Attempt.Err, "\n") {
+				t.Errorf("kept %d bytes of the answer, error %q", len(r.Body), r.Attempt.Err)
+			}
+		})
+	}
+}
+
+func TestHangEndsAtTheTimeout(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	url := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	})
+	d := open(t, "webhook", &Webhook{URL: url, HTTP: HTTP{Timeout: setting.Duration(time.Second)}}, Options{})
+	start := time.Now()
+	r := d.Deliver(t.Context(), sample(), nil)
+	if took := time.Since(start); took < time.Second || took > 3*time.Second {
+		t.Errorf("it took %v, want 1s", took)
+	}
+	if r.Verdict != Retry || r.After < time.Minute || r.Reason != "no answer within 1s" {
+		t.Errorf("%+v, want retry in a minute or later", r)
+	}
+}
+
+func TestDestinationsDoNotShareABreaker(t *testing.T) {
+	bad := open(t, "webhook", &Webhook{URL: serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })}, Options{})
+	good := open(t, "webhook", &Webhook{URL: serve(t, func(http.ResponseWriter, *http.Request) {})}, Options{})
+	for range 20 {
+		bad.Deliver(t.Context(), sample(), nil)
+		if r := good.Deliver(t.Context(), sample(), nil); r.Verdict != OK {
+			t.Fatalf("the healthy one: %+v", r)
+		}
+	}
+	if got := bad.State().Breaker; got != "open" {
+		t.Errorf("the broken one's breaker is %s", got)
+	}
+}
+
+func TestWebhookSettingsThatAreWrong(t *testing.T) {
+	short := setting.NewSecret("whsec_" + base64.StdEncoding.EncodeToString([]byte("short")))
+	cases := []struct {
+		settings Webhook
+		want     string
+	}{
+		{Webhook{}, "url: there is no URL to post to"},
+		{Webhook{URL: "https://a.example", SecretURL: setting.NewSecret("https://b.example")}, "url: both url and url_env"},
+		{Webhook{URL: "ftp://a.example"}, "url: the URL does not begin with https://"},
+		{Webhook{URL: "https://ada:pass@a.example"}, "url: the URL holds a user name"},
+		{Webhook{URL: "https:///path"}, "url: the URL has no host"},
+		{Webhook{URL: "https://a.example", Secret: short}, "secret: not a webhook secret"},
+		{Webhook{URL: "https://a.example", PreviousSecret: setting.NewSecret(vectorSecret)}, "previous_secret: there is no secret that follows"},
+		{Webhook{URL: "https://a.example", Headers: map[string]string{"webhook-id": "1"}}, "headers.webhook-id: this header is set by the sender"},
+		{Webhook{URL: "https://a.example", Headers: map[string]string{"authorization": "1"}}, "headers.authorization: a secret does not stand"},
+		{Webhook{URL: "https://a.example", Headers: map[string]string{"x-a": "1\r\nx-b: 2"}}, "headers.x-a: not a valid HTTP header"},
+		{Webhook{URL: "https://a.example", Token: setting.NewSecret("a\nb")}, "token: the token holds characters"},
+		{Webhook{URL: "https://a.example", MaxBody: 100}, "max_body: 100B is out of range"},
+		{Webhook{URL: "https://a.example", Rate: -1}, "rate: -1 is out of range"},
+		{Webhook{URL: "https://a.example", HTTP: HTTP{Timeout: setting.Duration(time.Hour)}}, "timeout: 1h0m0s is out of range"},
+		{Webhook{URL: "https://a.example", HTTP: HTTP{Concurrency: 1000}}, "concurrency: 1000 is out of range"},
+	}
+	for _, c := range cases {
+		_, err := Open("webhook", "desk", &c.settings, Options{})
+		if err == nil || !strings.HasPrefix(err.Error(), `destination "desk": `+c.want) {
+			t.Errorf("got %v, want %s", err, c.want)
+		}
+	}
+}
+
+func BenchmarkDeliver(b *testing.B) {
+	url := serve(b, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	d := open(b, "webhook", &Webhook{URL: url, Secret: setting.NewSecret(vectorSecret)}, Options{})
+	delivery := sample()
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := d.Deliver(b.Context(), delivery, nil); r.Verdict != OK {
+			b.Fatalf("%+v", r)
+		}
+	}
+}
+
+func BenchmarkEnvelope(b *testing.B) {
+	delivery := sample()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := appendEnvelope(nil, delivery, 20_000); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSign(b *testing.B) {
+	s, body := newTestSigner(b, vectorSecret), make([]byte, 1500)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.sign("msg_cZm1ox9xmcOJcPuA", noon, body)
+	}
+}
