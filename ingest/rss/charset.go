@@ -32,11 +32,14 @@ func utf8Of(body []byte, contentType string, limit int64) ([]byte, error) {
 	if label == "utf-16" {
 		enc = unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
 	}
-	out, err := io.ReadAll(io.LimitReader(enc.NewDecoder().Reader(bytes.NewReader(body)), limit))
+	// A decoder's output is UTF-8, and twice its input at most but for scripts
+	// that write with two bytes what UTF-8 does with three.
+	out := bytes.NewBuffer(make([]byte, 0, min(int64(2*len(body)), limit)+bytes.MinRead))
+	_, err := out.ReadFrom(io.LimitReader(enc.NewDecoder().Reader(bytes.NewReader(body)), limit))
 	if err != nil {
 		return nil, fmt.Errorf("not %s: %w", label, err)
 	}
-	return bytes.ToValidUTF8(out, []byte("\uFFFD")), nil
+	return out.Bytes(), nil
 }
 
 var declared = regexp.MustCompile(`^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']`)

@@ -105,6 +105,9 @@ func (d *document) readItem(value json.RawMessage) error {
 	if len(value) > maxItem {
 		return fmt.Errorf("%d bytes, of which at most %d are read", len(value), maxItem)
 	}
+	if value[0] != '{' {
+		return errors.New("not an object")
+	}
 	if err := json.Unmarshal(value, &j); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ type pieces struct {
 	items [][]byte // each with its tags
 	ends  []int    // the byte of the document behind each item
 	more  bool     // there were more than the limit
+	cut   int      // where the item begins that the document ends in, -1 for none
 }
 
 const maxHead = 256 << 10
@@ -22,6 +23,7 @@ const maxHead = 256 << 10
 // reads every byte once: a search that failed is not repeated.
 func split(doc []byte, limit int) pieces {
 	s := splitter{doc: doc, start: -1, absent: map[string]bool{}}
+	s.cut = -1
 	for s.next() {
 		if len(s.items) > limit {
 			s.items, s.ends, s.more = s.items[:limit], s.ends[:limit], true
@@ -29,7 +31,7 @@ func split(doc []byte, limit int) pieces {
 		}
 	}
 	if s.start >= 0 {
-		s.end(len(doc))
+		s.cut, s.headed = s.start, len(doc) // half an item is not its author's
 	}
 	s.heading(len(doc))
 	return s.pieces
@@ -39,7 +41,7 @@ type splitter struct {
 	pieces
 	doc    []byte
 	pos    int             // what is before was read
-	prefix string          // of the root's name: an item's is the same, or none
+	prefix []byte          // of the root's name: an item's is the same, or none
 	start  int             // of the item being read, -1 for none
 	headed int             // how far head was gathered
 	absent map[string]bool // marks that do not occur any more
@@ -47,11 +49,10 @@ type splitter struct {
 
 // next reads up to and including the next mark-up.
 func (s *splitter) next() bool {
-	i := bytes.IndexByte(s.doc[s.pos:], '<')
-	if i < 0 {
+	at := s.opening()
+	if at < 0 {
 		return false
 	}
-	at := s.pos + i
 	rest := s.doc[at:]
 	switch {
 	case bytes.HasPrefix(rest, []byte("<!--")):
@@ -65,6 +66,19 @@ func (s *splitter) next() bool {
 		s.tag(at, s.doc[at:s.pos])
 	}
 	return true
+}
+
+// opening returns where the next "<" stands that begins anything.
+func (s *splitter) opening() int {
+	for at := s.pos; ; at++ {
+		i := bytes.IndexByte(s.doc[at:], '<')
+		if i < 0 {
+			return -1
+		}
+		if at += i; at+1 < len(s.doc) && (s.doc[at+1] > '>' || s.doc[at+1] == '!' || s.doc[at+1] == '/') {
+			return at
+		}
+	}
 }
 
 // behind returns the position behind the next mark, or behind what opened it
@@ -104,11 +118,12 @@ func tagLength(b []byte) int {
 func (s *splitter) tag(at int, tag []byte) {
 	closing := len(tag) > 1 && tag[1] == '/'
 	prefix, local := tagName(tag)
-	if s.root == "" && local != "" && !closing {
-		s.root, s.prefix = local, prefix
+	if s.root == "" && len(local) > 0 && !closing {
+		s.root, s.prefix = strings.ToLower(string(local)), bytes.Clone(prefix)
 		return
 	}
-	if local != "item" && local != "entry" || prefix != "" && prefix != s.prefix {
+	if !bytes.EqualFold(local, []byte("item")) && !bytes.EqualFold(local, []byte("entry")) ||
+		len(prefix) > 0 && !bytes.EqualFold(prefix, s.prefix) {
 		return
 	}
 	switch {
@@ -138,21 +153,18 @@ func (s *splitter) heading(until int) {
 	s.headed = until
 }
 
-// tagName returns the name in a tag, in lower case, its prefix apart; "" for
-// what is no tag, such as <!DOCTYPE.
-func tagName(tag []byte) (prefix, local string) {
+// tagName returns the name in a tag, its prefix apart; nothing for what is no
+// tag, such as <!DOCTYPE.
+func tagName(tag []byte) (prefix, local []byte) {
 	name := bytes.TrimLeft(tag, "</")
-	end := bytes.IndexAny(name, " \t\r\n/>")
-	if end < 0 {
-		end = len(name)
-	}
 	const longest = 64
-	if end == 0 || end > longest || name[0] == '!' {
-		return "", ""
+	name = name[:min(len(name), longest)]
+	end := bytes.IndexAny(name, " \t\r\n/>")
+	if end <= 0 || name[0] == '!' {
+		return nil, nil
 	}
-	lower := strings.ToLower(string(name[:end]))
-	if p, l, ok := strings.Cut(lower, ":"); ok {
+	if p, l, ok := bytes.Cut(name[:end], []byte(":")); ok {
 		return p, l
 	}
-	return "", lower
+	return nil, name[:end]
 }

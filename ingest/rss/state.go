@@ -80,13 +80,13 @@ func mark(m *mention.Mention, it *item) uint64 {
 	return digest(mention.VersionOf(m))
 }
 
-// A cursor is one line per address: its scope, its validators, the hash of its
-// last body and as many of its newest items as there is room for.
+// A cursor is one line per address: its scope; its ETag, Last-Modified or the
+// hash of its last body; and as many of its newest items as there is room for.
 //
 //	rss1
-//	V9s3AbCd "etag" Sat, …GMT Zm9vYmFyYmE AbCdEfGhIjKl…
+//	V9s3AbCd "etag" · · AbCdEfGhIjKl…
 //
-// fields are parted by tabs. An address is never left out once it was read, for
+// fields are parted by tabs, those left out are empty. An address is never left out once it was read, for
 // then its first reading would come again, and `backfill: none` lose posts.
 // What else there is no room for costs a reading in full after a restart, whose
 // items the pipeline then knows.
@@ -125,7 +125,7 @@ func encode(all []*address) string {
 	return b.String()
 }
 
-// validators takes what fits of room, the cheapest first.
+// validators takes the best one that fits in room.
 func (m *memory) validators(room *int) string {
 	var etag, modified, body string
 	take := func(to *string, s string) {
@@ -134,12 +134,11 @@ func (m *memory) validators(room *int) string {
 			*room -= len(s)
 		}
 	}
-	if m.body != 0 {
-		take(&body, base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, m.body)))
-	}
-	take(&etag, m.etag)
-	if etag == "" {
+	if take(&etag, m.etag); etag == "" {
 		take(&modified, m.modified)
+	}
+	if etag == "" && modified == "" {
+		take(&body, base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, m.body)))
 	}
 	return etag + "\t" + modified + "\t" + body
 }

@@ -34,6 +34,9 @@ func (d *document) readXML(parts pieces, limit int) {
 		}
 		d.items = append(d.items, it)
 	}
+	if parts.cut >= 0 {
+		d.malformed = append(d.malformed, fmt.Errorf("item %d at byte %d: cut off by the end of the document", len(parts.items)+1, parts.cut))
+	}
 	if parts.more {
 		d.tooMany(limit)
 	}

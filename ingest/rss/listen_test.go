@@ -1,0 +1,569 @@
+package rss
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"earmark/ingest/source"
+	"earmark/internal/fetch"
+	"earmark/internal/mention"
+	"earmark/internal/setting"
+)
+
+// press serves what handle says of each path, and keeps what it was asked.
+type press struct {
+	*httptest.Server
+	mu     sync.Mutex
+	handle map[string]http.HandlerFunc
+	asked  map[string][]http.Header
+}
+
+func newPress(t *testing.T) *press {
+	p := &press{handle: map[string]http.HandlerFunc{}, asked: map[string][]http.Header{}}
+	p.Server = httptest.NewServer(p)
+	t.Cleanup(p.Close)
+	return p
+}
+
+func (p *press) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	p.asked[r.URL.Path] = append(p.asked[r.URL.Path], r.Header)
+	h := p.handle[r.URL.Path]
+	p.mu.Unlock()
+	if h == nil {
+		http.NotFound(w, r)
+		return
+	}
+	h(w, r)
+}
+
+func (p *press) on(path string, h http.HandlerFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.handle[path] = h
+}
+
+func (p *press) times(path string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.asked[path])
+}
+
+// last returns the headers of the last request for path.
+func (p *press) last(path string) http.Header {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := p.asked[path]
+	return all[len(all)-1]
+}
+
+// items serves items newest first, each "id" or "id=text".
+func items(header map[string]string, list ...string) http.HandlerFunc {
+	var b strings.Builder
+	b.WriteString("<rss><channel>")
+	for _, it := range slices.Backward(list) {
+		id, text, _ := strings.Cut(it, "=")
+		fmt.Fprintf(&b, "<item><guid>%s</guid><title>Post %s</title><description>%s</description></item>", id, id, text)
+	}
+	b.WriteString("</channel></rss>")
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for k, v := range header {
+			w.Header().Set(k, v)
+		}
+		fmt.Fprint(w, b.String())
+	}
+}
+
+func refuse(code int, retryAfter string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if retryAfter != "" {
+			w.Header().Set("Retry-After", retryAfter)
+		}
+		http.Error(w, "not now", code)
+	}
+}
+
+// newsroom is a source of some of a press's paths, with its clock, and all that
+// it emitted.
+type newsroom struct {
+	*Source
+	config    Config
+	clock     time.Time
+	cursor    string
+	posts     []mention.Mention
+	malformed []error
+	gaps      []source.Gap
+}
+
+func (p *press) read(t *testing.T, c Config, paths ...string) *newsroom {
+	t.Helper()
+	for _, path := range paths {
+		c.URLs = append(c.URLs, p.URL+path)
+	}
+	n := &newsroom{config: c, clock: time.Unix(1_800_000_000, 0)}
+	n.restart(t)
+	return n
+}
+
+// restart begins anew with nothing but the cursor.
+func (n *newsroom) restart(t *testing.T) {
+	t.Helper()
+	client, err := fetch.New(fetch.Config{Timeout: setting.Duration(5 * time.Second), Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	if n.Source, err = New(n.config, client); err != nil {
+		t.Fatal(err)
+	}
+	n.now = func() time.Time { return n.clock }
+}
+
+func (n *newsroom) emit(_ context.Context, b source.Batch) error {
+	n.posts = append(n.posts, slices.Clone(b.Posts)...)
+	n.malformed = append(n.malformed, b.Malformed...)
+	if b.Gap != nil {
+		n.gaps = append(n.gaps, *b.Gap)
+	}
+	if b.Cursor != "" {
+		n.cursor = b.Cursor
+	}
+	return nil
+}
+
+func (n *newsroom) pass(t *testing.T) error {
+	t.Helper()
+	n.posts, n.malformed, n.gaps = nil, nil, nil
+	return n.Listen(t.Context(), n.cursor, n.emit)
+}
+
+// want makes a pass and says which posts must come, by their title and event.
+func (n *newsroom) want(t *testing.T, want ...string) {
+	t.Helper()
+	if err := n.pass(t); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range n.posts {
+		got = append(got, strings.TrimSpace(string(m.Event)+" "+strings.TrimPrefix(m.Title, "Post ")))
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("got posts %q, want %q", got, want)
+	}
+}
+
+func (n *newsroom) wait(d time.Duration) { n.clock = n.clock.Add(d) }
+
+func TestPostsComeOldestFirstAndOnce(t *testing.T) {
+	p := newPress(t)
+	p.on("/a", items(nil, "1", "2", "3"))
+	n := p.read(t, Config{}, "/a")
+	n.want(t, "1", "2", "3")
+	n.want(t)
+	p.on("/a", items(nil, "2", "3", "4"))
+	n.want(t, "4")
+	n.restart(t)
+	n.want(t)
+	p.on("/a", items(nil, "3", "4", "5"))
+	n.want(t, "5")
+	p.on("/a", items(nil, "2", "3", "4")) // another server's older copy
+	n.want(t)
+}
+
+func TestBackfillChoosesOfTheFirstReading(t *testing.T) {
+	for text, want := range map[string][]string{"all": {"1", "2", "3"}, "none": nil, "2": {"2", "3"}, "9": {"1", "2", "3"}} {
+		t.Run(text, func(t *testing.T) {
+			var b Backfill
+			if err := b.UnmarshalText([]byte(text)); err != nil {
+				t.Fatal(err)
+			}
+			p := newPress(t)
+			p.on("/a", items(nil, "1", "2", "3"))
+			n := p.read(t, Config{Backfill: b}, "/a")
+			n.want(t, want...)
+			n.restart(t)
+			p.on("/a", items(nil, "1", "2", "3", "4"))
+			n.want(t, "4")
+		})
+	}
+	var b Backfill
+	for _, text := range []string{"", "-1", "some", "1.5"} {
+		if err := b.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is taken for a backfill", text)
+		}
+	}
+}
+
+func TestEditIsAnUpdate(t *testing.T) {
+	p := newPress(t)
+	p.on("/a", items(nil, "1=hello", "2=hello"))
+	n := p.read(t, Config{}, "/a")
+	n.want(t, "1", "2")
+	p.on("/a", items(nil, "1=changed", "2=hello"))
+	n.want(t, "updated 1")
+	n.restart(t)
+	p.on("/a", items(nil, "1=changed", "2=changed"))
+	n.want(t, "updated 2")
+}
+
+func TestDatedEditIsToldByItsDate(t *testing.T) {
+	atom := func(updated, text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `<feed><entry><id>tag:a.example,2026:1</id><title>Post 1</title><updated>%s</updated><content>%s</content></entry></feed>`, updated, text)
+		}
+	}
+	p := newPress(t)
+	p.on("/a", atom("2026-03-01T00:00:00Z", "12 comments"))
+	n := p.read(t, Config{}, "/a")
+	n.want(t, "1")
+	p.on("/a", atom("2026-03-01T00:00:00Z", "13 comments"))
+	n.want(t)
+	p.on("/a", atom("2026-03-02T00:00:00Z", "Corrected."))
+	n.want(t, "updated 1")
+}
+
+func TestUnchangedDocumentIsNotSentAgain(t *testing.T) {
+	for name, c := range map[string]struct{ header, value, asks string }{
+		"ETag":          {"ETag", `W/"a b"`, "If-None-Match"},
+		"Last-Modified": {"Last-Modified", "Tue, 03 Mar 2026 09:15:00 GMT", "If-Modified-Since"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPress(t)
+			spared := 0
+			full := items(map[string]string{c.header: c.value}, "1", "2")
+			p.on("/a", func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get(c.asks) == c.value {
+					spared++
+					w.WriteHeader(http.StatusNotModified)
+					return
+				}
+				full(w, r)
+			})
+			n := p.read(t, Config{}, "/a")
+			n.want(t, "1", "2")
+			n.want(t)
+			n.restart(t)
+			n.want(t)
+			if spared != 2 {
+				t.Errorf("%d of 2 readings were spared", spared)
+			}
+			p.on("/a", items(nil, "1", "2", "3"))
+			n.restart(t) // what 304 left in the cursor still tells old from new
+			n.want(t, "3")
+		})
+	}
+}
+
+func TestAddressesFailByThemselves(t *testing.T) {
+	p := newPress(t)
+	p.on("/good", items(nil, "1"))
+	p.on("/down", refuse(503, ""))
+	p.on("/page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Welcome") })
+	p.on("/slow", refuse(429, "7200"))
+	n := p.read(t, Config{}, "/down", "/page", "/good", "/slow", "/missing")
+	n.want(t, "1")
+	var said []string
+	for _, err := range n.malformed {
+		said = append(said, strings.TrimPrefix(err.Error(), p.URL))
+	}
+	slices.Sort(said)
+	want := []string{
+		"/down: 503 Service Unavailable",
+		"/missing: 404 Not Found",
+		"/page: not RSS, Atom or JSON Feed",
+		"/slow: 429 Too Many Requests",
+	}
+	if !slices.Equal(said, want) {
+		t.Errorf("said %q\nwant %q", said, want)
+	}
+
+	p.on("/good", items(nil, "1", "2"))
+	p.on("/down", items(nil, "3"))
+	n.want(t, "2") // failures are left for a while
+	n.wait(retryFirst)
+	n.want(t, "3")
+	if got := p.times("/slow"); got != 1 {
+		t.Errorf("the one that said to wait 2h was asked %d times", got)
+	}
+	n.wait(2 * time.Hour)
+	p.on("/slow", items(nil, "4"))
+	n.want(t, "4")
+}
+
+func TestAllFailingIsAnErrorThatSaysWhenToComeBack(t *testing.T) {
+	p := newPress(t)
+	p.on("/a", refuse(429, "600"))
+	p.on("/b", refuse(503, "60"))
+	n := p.read(t, Config{}, "/a", "/b")
+	err := n.pass(t)
+	var status *fetch.StatusError
+	if !errors.As(err, &status) || status.RetryAfter != time.Minute {
+		t.Fatalf("got %v, want the error that asks for a minute", err)
+	}
+	p.on("/a", items(nil, "1"))
+	p.on("/b", items(nil, "2"))
+	n.wait(time.Minute)
+	n.want(t, "2")
+	n.wait(10 * time.Minute)
+	n.want(t, "1")
+}
+
+func TestFailuresAreAskedLessAndLess(t *testing.T) {
+	p := newPress(t)
+	p.on("/good", items(nil, "1"))
+	p.on("/down", refuse(500, ""))
+	n := p.read(t, Config{}, "/good", "/down")
+	for range 24 * 60 { // a day of minutes
+		if err := n.pass(t); err != nil {
+			t.Fatal(err)
+		}
+		n.wait(time.Minute)
+	}
+	if got := p.times("/down"); got < 24 || got > 32 {
+		t.Errorf("asked %d times in a day; want about one an hour", got)
+	}
+}
+
+func TestGoneIsNotAskedAgain(t *testing.T) {
+	p := newPress(t)
+	p.on("/gone", refuse(410, ""))
+	p.on("/a", items(nil, "1"))
+	n := p.read(t, Config{}, "/gone", "/a")
+	n.want(t, "1")
+	if len(n.malformed) != 1 || !strings.Contains(n.malformed[0].Error(), "410 Gone; not asked again (take it out of urls)") {
+		t.Errorf("said %v", n.malformed)
+	}
+	n.wait(100 * 24 * time.Hour)
+	n.want(t)
+	if got := p.times("/gone"); got != 1 {
+		t.Errorf("asked %d times", got)
+	}
+
+	t.Run("and a source with nothing left says so", func(t *testing.T) {
+		n := p.read(t, Config{}, "/gone")
+		for range 2 {
+			if err := n.pass(t); err == nil || !strings.Contains(err.Error(), "410") {
+				t.Errorf("got %v", err)
+			}
+		}
+	})
+}
+
+func TestMovedDocumentIsAskedForWhereItIs(t *testing.T) {
+	p := newPress(t)
+	p.on("/old", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/new", http.StatusMovedPermanently) })
+	p.on("/new", items(nil, "1"))
+	n := p.read(t, Config{}, "/old")
+	n.want(t, "1")
+	id := n.posts[0].ID
+	p.on("/new", items(nil, "1", "2"))
+	n.want(t, "2")
+	if p.times("/old") != 1 || p.times("/new") != 2 {
+		t.Errorf("asked /old %d times, /new %d times", p.times("/old"), p.times("/new"))
+	}
+	// Ids stay as they were: they name the address configured.
+	if want := strings.TrimSuffix(id, "1") + "2"; n.posts[0].ID != want {
+		t.Errorf("id %q after the move, want %q", n.posts[0].ID, want)
+	}
+	p.on("/new", refuse(404, ""))
+	p.on("/old", items(nil, "1", "2", "3"))
+	if n.pass(t) == nil {
+		t.Error("no error of the place it moved to")
+	}
+	n.want(t, "3")
+}
+
+func TestWishesToBeLeftAloneAreObeyed(t *testing.T) {
+	ttl := func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `<rss><channel><ttl>20</ttl><item><guid>1</guid><title>Post 1</title></item></channel></rss>`)
+	}
+	for name, c := range map[string]struct {
+		handler http.HandlerFunc
+		wait    time.Duration
+	}{
+		"Cache-Control":    {items(map[string]string{"Cache-Control": "max-age=1200"}, "1"), 20 * time.Minute},
+		"ttl":              {ttl, 20 * time.Minute},
+		"at most max_wait": {items(map[string]string{"Cache-Control": "max-age=99999"}, "1"), time.Hour},
+		"not at all":       {items(map[string]string{"Cache-Control": "no-cache"}, "1"), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPress(t)
+			p.on("/a", c.handler)
+			n := p.read(t, Config{}, "/a")
+			n.want(t, "1")
+			n.wait(c.wait*9/10 - time.Second)
+			n.want(t)
+			if got := p.times("/a"); c.wait > 0 && got != 1 {
+				t.Errorf("asked %d times before it was due", got)
+			}
+			n.wait(time.Second)
+			n.want(t)
+			if got := p.times("/a"); got < 2 {
+				t.Error("not asked when it was due")
+			}
+		})
+	}
+}
+
+func TestRolledOverDocumentIsAGap(t *testing.T) {
+	p := newPress(t)
+	p.on("/a", items(nil, "1", "2", "3", "4", "5"))
+	n := p.read(t, Config{}, "/a")
+	n.want(t, "1", "2", "3", "4", "5")
+	n.restart(t)
+	p.on("/a", items(nil, "5", "6", "7", "8", "9"))
+	n.want(t, "6", "7", "8", "9")
+	if len(n.gaps) != 0 {
+		t.Errorf("gap %v though an old item is still there", n.gaps)
+	}
+	n.restart(t)
+	p.on("/a", items(nil, "20", "21", "22", "23", "24"))
+	n.want(t, "20", "21", "22", "23", "24")
+	if len(n.gaps) != 1 {
+		t.Error("no gap though every item is new")
+	}
+}
+
+func TestRefusedBatchComesAgain(t *testing.T) {
+	p := newPress(t)
+	var list []string
+	for i := range 3 * batchPosts {
+		list = append(list, fmt.Sprint(i))
+	}
+	p.on("/a", items(map[string]string{"ETag": `"1"`}, list...))
+	n := p.read(t, Config{}, "/a")
+	full := errors.New("no room")
+	for taken := range 3 {
+		calls := 0
+		err := n.Listen(t.Context(), n.cursor, func(ctx context.Context, b source.Batch) error {
+			if calls++; calls > taken {
+				return full
+			}
+			if b.Cursor != "" {
+				t.Error("the cursor moved before the last batch of a reading")
+			}
+			return nil
+		})
+		if err != full {
+			t.Fatalf("Listen returned %v, want emit's error itself", err)
+		}
+	}
+	n.want(t, list...)
+	n.want(t)
+}
+
+func TestOlderCursorIsReadFromAgain(t *testing.T) {
+	p := newPress(t)
+	p.on("/a", items(map[string]string{"Cache-Control": "max-age=600"}, "1"))
+	n := p.read(t, Config{}, "/a")
+	n.want(t, "1")
+	older := n.cursor
+	n.wait(time.Hour)
+	p.on("/a", items(nil, "1", "2"))
+	n.want(t, "2")
+	n.cursor = older // what came was not stored
+	n.want(t, "2")
+	n.cursor = ""
+	n.want(t, "1", "2")
+}
+
+func TestCursorStaysSmall(t *testing.T) {
+	for _, addresses := range []int{1, 50, maxURLs} {
+		t.Run(fmt.Sprint(addresses), func(t *testing.T) {
+			p := newPress(t)
+			var paths, list []string
+			for i := range 60 {
+				list = append(list, fmt.Sprint(i))
+			}
+			for i := range addresses {
+				path := fmt.Sprintf("/%d", i)
+				paths = append(paths, path)
+				p.on(path, items(map[string]string{"ETag": fmt.Sprintf(`"%040d"`, i)}, list...))
+			}
+			n := p.read(t, Config{}, paths...)
+			if err := n.pass(t); err != nil {
+				t.Fatal(err)
+			}
+			if len(n.posts) != addresses*len(list) {
+				t.Fatalf("%d posts", len(n.posts))
+			}
+			if len(n.cursor) > maxCursor {
+				t.Errorf("cursor of %d bytes", len(n.cursor))
+			}
+			n.restart(t)
+			n.config.Backfill = Backfill{0, true} // a first reading would give nothing
+			for _, path := range paths {
+				p.on(path, items(nil, append(list[:60:60], "new")...))
+			}
+			if err := n.pass(t); err != nil {
+				t.Fatal(err)
+			}
+			again, fresh := 0, 0
+			for _, m := range n.posts {
+				if m.Title == "Post new" {
+					fresh++
+				} else {
+					again++
+				}
+			}
+			if fresh != addresses {
+				t.Errorf("%d of %d new posts came", fresh, addresses)
+			}
+			t.Logf("%d addresses: cursor of %d bytes, %d of %d posts again after a restart", addresses, len(n.cursor), again, addresses*len(list))
+			if addresses == 1 && again > 0 {
+				t.Errorf("%d posts came again", again)
+			}
+		})
+	}
+}
+
+func TestConfigSaysWhatIsWrong(t *testing.T) {
+	many := make([]string, maxURLs+1)
+	for i := range many {
+		many[i] = fmt.Sprintf("https://a.example/%d", i)
+	}
+	for _, c := range []struct {
+		name   string
+		config Config
+		want   []string
+	}{
+		{"nothing", Config{}, []string{"urls"}},
+		{"too many", Config{URLs: many}, []string{"urls"}},
+		{"each of them", Config{URLs: []string{"ftp://a.example", "https://a.example/x", "http://www.A.example/x", "://"}, MaxItems: -1, MaxBytes: -1, MaxWait: -1},
+			[]string{"urls[0]", "urls[2]", "urls[3]", "max_items", "max_bytes", "max_wait"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := New(c.config, nil)
+			var got []string
+			for _, p := range setting.Problems(err) {
+				got = append(got, p.Path)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("problems with %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestErrorsKeepTheQueryToThemselves(t *testing.T) {
+	p := newPress(t)
+	p.on("/a", refuse(403, ""))
+	n := p.read(t, Config{}, "/a?token=s3cret")
+	if err := n.pass(t); err == nil || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("got %v", err)
+	}
+	p.on("/a", items(nil, "1"))
+	n.want(t, "1")
+	if all := n.posts[0].ID + n.cursor; strings.Contains(all, "s3cret") {
+		t.Errorf("the query is in %q", all)
+	}
+}
