@@ -48,7 +48,8 @@ type Bus struct {
 	}
 	reconnects atomic.Uint64
 	conditions conditions
-	spilling   atomic.Bool // DELIVERIES is nearly full
+	spilling   atomic.Bool   // DELIVERIES is nearly full
+	crowded    chan struct{} // holds one when MENTIONS is at its bound
 	guard      guard
 
 	release    func() error // the store's lock
@@ -70,7 +71,7 @@ func openBus(ctx context.Context, c Config, log *zap.Logger, free func(string) (
 		return nil, fmt.Errorf("bus: %w", err)
 	}
 	b := &Bus{cfg: c, log: log, shared: c.URL != "",
-		streams: map[string]jetstream.Stream{}, buckets: map[string]jetstream.KeyValue{}, queues: map[*queue]struct{}{}}
+		streams: map[string]jetstream.Stream{}, buckets: map[string]jetstream.KeyValue{}, queues: map[*queue]struct{}{}, crowded: make(chan struct{}, 1)}
 	b.guard = guard{b: b, free: free}
 	if err := b.open(ctx); err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -109,6 +110,12 @@ func (b *Bus) open(ctx context.Context) error {
 	}
 	if err := b.lanes.open(b.nc, b.cfg.Window); err != nil {
 		return err
+	}
+	b.lanes.mentions.onFull = func() {
+		select {
+		case b.crowded <- struct{}{}:
+		default:
+		}
 	}
 	if err := b.tripwire(); err != nil {
 		return err

@@ -47,29 +47,36 @@ func newCursors(kv jetstream.KeyValue) *cursors {
 // Cursor returns where to go on reading a source: where it was left or, when it
 // was not left in order, at least ten seconds before. "" is the first start ever.
 func (b *Bus) Cursor(ctx context.Context, source string) (string, error) {
-	mine := b.cursors.forget(source)
 	p, err := b.cursors.load(ctx, source)
-	if err != nil {
-		return "", err
+	return p.Cursor, err
+}
+
+// resume returns the position that a process goes on from: p, or what is older
+// in it when the process that saved p did not stop in order. What is newer must
+// not come back as Older later.
+func (p position) resume() position {
+	switch {
+	case p.Clean, p.NextAt.IsZero():
+		p.Clean = false
+		return p
+	case p.OlderAt.IsZero():
+		// First read less than ten seconds before the stop: from its first cursor.
+		return position{Cursor: p.Next, At: p.NextAt, Next: p.Next, NextAt: p.NextAt}
 	}
-	// What this process saved itself is sound while the process is.
-	if p.Clean || p == mine || p.NextAt.IsZero() {
-		return p.Cursor, nil
-	}
-	// Without an older one, the source was first read less than ten seconds
-	// before the stop: from its first cursor on.
-	if p.OlderAt.IsZero() {
-		return p.Next, nil
-	}
-	return p.Older, nil
+	return position{Cursor: p.Older, At: p.OlderAt, Next: p.Older, NextAt: p.OlderAt}
 }
 
 // SaveCursor remembers how far a source was read. Everything before cursor must
 // have been stored for CursorLag.
 func (b *Bus) SaveCursor(ctx context.Context, source, cursor string) error {
-	p, err := b.cursors.load(ctx, source)
-	if err != nil {
-		return err
+	b.cursors.mu.Lock()
+	p, ok := b.cursors.last[source]
+	b.cursors.mu.Unlock()
+	if !ok {
+		var err error
+		if p, err = b.cursors.load(ctx, source); err != nil {
+			return err
+		}
 	}
 	return b.cursors.store(ctx, source, p.advance(cursor, time.Now().UTC()))
 }
@@ -90,28 +97,15 @@ func (p position) advance(cursor string, now time.Time) position {
 	}
 	if now.Sub(n.NextAt) >= olderBy {
 		n.Older, n.OlderAt = n.Next, n.NextAt
-		n.Next, n.NextAt = p.Cursor, p.At
+		n.Next, n.NextAt = cursor, now
 	}
 	return n
 }
 
-// forget has the bucket asked again: another process may have run the source
-// meanwhile. It returns what this process saved last.
-func (c *cursors) forget(source string) position {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p := c.last[source]
-	delete(c.last, source)
-	return p
-}
-
+// load reads where a source was left. What this process saved itself is sound
+// while the process is; another may have run the source since.
 func (c *cursors) load(ctx context.Context, source string) (position, error) {
-	c.mu.Lock()
-	p, ok := c.last[source]
-	c.mu.Unlock()
-	if ok {
-		return p, nil
-	}
+	var p position
 	e, err := c.kv.Get(ctx, Escape(source))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return p, nil
@@ -122,7 +116,13 @@ func (c *cursors) load(ctx context.Context, source string) (position, error) {
 	if err := json.Unmarshal(e.Value(), &p); err != nil {
 		return p, fmt.Errorf("cursor of source %q: read: %w", source, err)
 	}
-	return p, nil // kept by store only: what was read is not this process's
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if mine, ok := c.last[source]; ok && mine == p {
+		return p, nil
+	}
+	delete(c.last, source)
+	return p.resume(), nil
 }
 
 func (c *cursors) store(ctx context.Context, source string, p position) error {

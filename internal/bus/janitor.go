@@ -35,6 +35,9 @@ func (b *Bus) janitor(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-b.crowded:
+			b.note(ctx, "settled mentions were not removed", b.trim(ctx))
+			continue
 		}
 		if err := b.measure(ctx); err == nil && n%60 == 0 {
 			err = b.expire(ctx, time.Now().Add(-time.Duration(b.cfg.Keep)))

@@ -48,6 +48,8 @@ type lane struct {
 	low    bool          // the disk is nearly full
 	closed chan struct{}
 
+	// onFull is told that the stream is at its bound; it must not block.
+	onFull  func()
 	full    bool // at the bound now, for health
 	retries uint64
 	stored  uint64
@@ -249,6 +251,9 @@ func (l *lane) refused(p *Pending, gen uint32, m *nats.Msg) {
 	p.parked = true
 	l.parked = append(l.parked, p)
 	l.full = reply.Error.Code == codeFull
+	if l.full && l.onFull != nil {
+		l.onFull()
+	}
 	l.probed = time.Now()
 	l.setGate()
 }

@@ -49,8 +49,8 @@ func (b *Bus) newQueue(name, stage, stream string, c jetstream.ConsumerConfig, w
 // run hands messages to q.handle until ctx ends, then takes no more, lets what
 // is in hand finish within grace, gives back the rest, and returns nil.
 func (q *queue) run(ctx context.Context) error {
-	if err := q.attach(ctx); err != nil {
-		return fmt.Errorf("%s %q: %w", q.stage, q.name, err)
+	if ctx.Err() != nil {
+		return nil
 	}
 	q.b.mu.Lock()
 	q.b.queues[q] = struct{}{}
@@ -60,7 +60,11 @@ func (q *queue) run(ctx context.Context) error {
 		delete(q.b.queues, q)
 		q.b.mu.Unlock()
 	}()
-
+	if err := q.attach(ctx); refusedForGood(err) {
+		return fmt.Errorf("%s %q: %w", q.stage, q.name, err)
+	} else if err != nil {
+		q.pull.tell() // tend goes on trying
+	}
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	var workers sync.WaitGroup
@@ -81,6 +85,13 @@ func (q *queue) run(ctx context.Context) error {
 	}()
 	q.tend(finished)
 	return nil
+}
+
+// refusedForGood reports whether the server answered and said no. That it did
+// not answer passes.
+func refusedForGood(err error) bool {
+	var no *jetstream.APIError
+	return errors.As(err, &no) && no.Code < 500
 }
 
 // attach finds or makes the consumer and begins to pull.

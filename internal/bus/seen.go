@@ -38,11 +38,7 @@ type seen struct{ *journal }
 const goneBit = 1
 
 func (s seen) add(id, version string, gone bool) {
-	v := versionBits(version)
-	if gone {
-		v |= goneBit
-	}
-	s.journal.add(nil, record{hashOf(id), v})
+	s.journal.add(nil, record{hashOf(id), versionBits(version) | goneFlag(gone)})
 }
 
 func versionBits(version string) uint64 {
@@ -86,7 +82,7 @@ func (s seen) recover(ctx context.Context, js jetstream.JetStream, last time.Tim
 			return nil
 		}
 		gone := h.Get(eventHeader) == string(mention.Deleted)
-		if v, ok := s.index.get(hashOf(id[:at])); ok && (v&goneBit != 0 || v == versionBits(id[at+1:])|flag(gone)) {
+		if v, ok := s.index.get(hashOf(id[:at])); ok && (v&goneBit != 0 || v == versionBits(id[at+1:])|goneFlag(gone)) {
 			return nil
 		}
 		s.add(id[:at], id[at+1:], gone)
@@ -94,9 +90,9 @@ func (s seen) recover(ctx context.Context, js jetstream.JetStream, last time.Tim
 	})
 }
 
-func flag(b bool) uint64 {
-	if b {
-		return 1
+func goneFlag(gone bool) uint64 {
+	if gone {
+		return goneBit
 	}
 	return 0
 }
