@@ -274,6 +274,9 @@ func (d *decoder) field(parts []part, written map[string]bool, p pair, below str
 		}
 		switch p.key.text {
 		case f.Key:
+			if known {
+				continue // it may be no secret, and stand here: a webhook's URL
+			}
 			known = true
 			d.wrong(p.key.at, below, fmt.Sprintf("write %s_env: NAME or %[1]s_file: PATH", f.Key), "a secret does not stand in this file")
 		case f.Key + "_env", f.Key + "_file":
