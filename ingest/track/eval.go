@@ -14,6 +14,7 @@ type scratch struct {
 	text   string
 	padded []byte // text, and zeros behind it: scan reads whole blocks
 
+	letters     [maxWord + 4 + hashPad]byte // the word that lexicon.letters reads
 	tok, ahead  token
 	front, back []reached
 
@@ -76,8 +77,12 @@ func (sc *scratch) begin(text string) {
 	}
 	sc.text = text
 	sc.hits, sc.tracks, sc.counted = sc.hits[:0], sc.tracks[:0], false
-	var zeros [scanPad + 64]byte
-	sc.padded = append(append(sc.padded[:0], text...), zeros[:]...)
+	if need := len(text) + scanPad; need > cap(sc.padded) {
+		sc.padded = make([]byte, 2*need)
+	}
+	sc.padded = sc.padded[:len(text)+scanPad]
+	copy(sc.padded, text)
+	clear(sc.padded[len(text):])
 }
 
 // found notes an occurrence of a term. They come in the order of the text.

@@ -46,7 +46,7 @@ const (
 	pageBits = 7
 	pageSize = 1 << pageBits
 	// Above this, characters are Han, hidden, or part words.
-	tableEnd = 0x20000
+	tableEnd = 0x30000
 )
 
 // folder holds the folded form and the class of every character, in pages of
@@ -55,6 +55,7 @@ type folder struct {
 	index [tableEnd >> pageBits]uint16
 	pages [][pageSize]entry
 	long  []string
+	short [0x800]entry // the first pages again: all of two bytes and less
 }
 
 // One table for each setting of Options.KeepAccents, made when first needed: it
@@ -88,6 +89,9 @@ func newFolder(keepAccents bool) *folder {
 			known[page] = at
 		}
 		f.index[p] = at
+		if p < len(f.short)/pageSize {
+			copy(f.short[p*pageSize:], page[:])
+		}
 	}
 	return f
 }
@@ -121,6 +125,21 @@ func (f *folder) of(r rune) entry {
 		return entry(c)<<28 | entryLong | itself
 	}
 	return entry(hidden) << 28
+}
+
+// at returns the entry of the character at i, and its size.
+func (f *folder) at(text string, i int) (entry, int) {
+	switch b := text[i]; {
+	case b < utf8.RuneSelf:
+		return f.short[b], 1
+	case b >= 0xC2 && b < 0xE0 && i+1 < len(text) && text[i+1]&0xC0 == 0x80:
+		return f.short[int(b&0x1F)<<6|int(text[i+1]&0x3F)], 2
+	case b >= 0xE1 && b < 0xED && i+2 < len(text) && text[i+1]&0xC0 == 0x80 && text[i+2]&0xC0 == 0x80:
+		r := rune(b&0x0F)<<12 | rune(text[i+1]&0x3F)<<6 | rune(text[i+2]&0x3F)
+		return f.pages[f.index[r>>pageBits]][r&(pageSize-1)], 3
+	}
+	r, size := utf8.DecodeRuneInString(text[i:])
+	return f.of(r), size
 }
 
 // appendFold adds the folded form of r, whose entry is e, to b.
@@ -220,19 +239,16 @@ type foldMaker struct {
 // width resolved, case folded, digits European, accents taken off unless kept.
 func (k *foldMaker) fold(r rune) string {
 	switch c := classOf(r); {
-	case r == 'İ' || r == 'ı':
-		// Whichever i a Turkish or a foreign keyboard gives, it is the same word.
-		return "i"
 	case c == hidden:
 		return ""
 	case c == joiner:
 		return "_"
-	case c == solo && r >= 0x4E00 && r <= 0xD7A3, c == gap, c == picture, c == flag:
+	case c == solo && (r >= 0x4E00 && r <= 0xD7A3 || r >= 0x20000 && r < 0x2F800), c == gap, c == flag:
 		return string(r)
 	case unicode.Is(unicode.Nd, r):
 		return string('0' + digitOf(r))
 	}
-	s := norm.NFKC.String(string(r))
+	s := strings.Map(visible, norm.NFKC.String(string(r)))
 	if hasCase(s) {
 		s = norm.NFKC.String(k.caser.String(s))
 	}
@@ -242,9 +258,20 @@ func (k *foldMaker) fold(r rune) string {
 	return stripAccents(s)
 }
 
+func visible(r rune) rune {
+	switch {
+	case classOf(r) == hidden:
+		return -1
+	case r == 'İ' || r == 'ı':
+		// Whichever i a Turkish or a foreign keyboard gives, it is the same word.
+		return 'i'
+	}
+	return r
+}
+
 func hasCase(s string) bool {
 	for _, r := range s {
-		if unicode.SimpleFold(r) != r || r == 'ß' {
+		if unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r) || unicode.SimpleFold(r) != r {
 			return true
 		}
 	}

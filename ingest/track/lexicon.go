@@ -197,6 +197,11 @@ func (x *lexicon) maybe(h uint64) bool {
 	return x.filter[bit>>6&uint64(len(x.filter)-1)]&(1<<(bit&63)) != 0
 }
 
-func (x *lexicon) lead(first uint16) bool {
-	return x.leads != nil && x.leads[first>>6]&(1<<(first&63)) != 0
+// begins reports whether some term begins with the word of this hash.
+func (x *lexicon) begins(h uint64) bool { return x.maybe(h) && x.isHead(h) }
+
+// lead reports whether a word of n bytes, which begins with first, may begin as
+// a word* does.
+func (x *lexicon) lead(first uint64, n int) bool {
+	return n > 1 && x.leads[first>>6&(1<<10-1)]&(1<<(first&63)) != 0
 }

@@ -3,7 +3,7 @@ package track
 import (
 	"encoding/binary"
 	"math/bits"
-	"unicode/utf8"
+	"unsafe"
 )
 
 // scan finds the terms of x in sc.text: every word is hashed once and asked
@@ -14,57 +14,85 @@ import (
 // belong to words. A run of them that is plain ASCII is one word, and is hashed
 // in place; any other run is left to runWords.
 func (x *lexicon) scan(sc *scratch) {
-	padded := sc.padded
-	open, openSpecial := -1, false                    // a run that began in an earlier block
-	for base := 0; base <= len(sc.text); base += 64 { // the padding ends a last run
-		words, special := classify((*[64]byte)(padded[base:]))
-		var carry uint64
+	text := unsafe.Pointer(unsafe.SliceData(sc.padded))
+	filter, shift := x.filter, x.shift&63
+	open := -1 // where a run began that goes on from an earlier block
+	var openSpecial uint64
+	// One block may lie wholly in the padding: it ends a last run.
+	for base := 0; base <= len(sc.text); base += 64 {
+		words, special := classify((*[64]byte)(unsafe.Add(text, base)))
+		edges := words ^ words<<1
 		if open >= 0 {
-			carry = 1
-		}
-		before := words<<1 | carry
-		starts, ends := words&^before, before&^words
-		for ; ends != 0; ends &= ends - 1 {
-			e := bits.TrailingZeros64(ends)
-			run := uint64(1)<<e - 1
-			start, odd := open, openSpecial
-			if open >= 0 {
-				open, openSpecial = -1, false
-			} else {
-				s := bits.TrailingZeros64(starts)
-				starts &= starts - 1
-				run &^= 1<<s - 1
-				start = base + s
-			}
-			if odd || special&run != 0 {
-				x.runWords(sc, start, base+e)
+			edges ^= 1
+			if edges == 0 {
+				openSpecial |= special
 				continue
 			}
-			x.plainWord(sc, padded, start, base+e)
+			end := bits.TrailingZeros64(edges)
+			edges &= edges - 1
+			x.run(sc, open, base+end, openSpecial|special<<1<<(63-end))
+			open = -1
 		}
-		if starts != 0 {
-			open = base + bits.TrailingZeros64(starts)
-			openSpecial = special>>(open-base) != 0
-		} else if open >= 0 {
-			openSpecial = openSpecial || special != 0
+		for edges != 0 {
+			s := bits.TrailingZeros64(edges)
+			edges &= edges - 1
+			if edges == 0 {
+				open, openSpecial = base+s, special>>s
+				break
+			}
+			e := bits.TrailingZeros64(edges)
+			edges &= edges - 1
+			n := e - s
+			if n > 16 || special>>(s&63)<<((64-n)&63) != 0 {
+				x.run(sc, base+s, base+e, special>>s<<(64-n))
+				continue
+			}
+			k0 := (load8(text, base+s) | spaces) & masks0[n&31]
+			k1 := (load8(text, base+s+8) | spaces) & masks1[n&31]
+			h := hash2(k0, k1)
+			bit := h >> shift
+			if filter[bit>>6]>>(bit&63)&1 != 0 && x.isHead(h) || x.leads != nil && x.lead(k0, n) {
+				x.walk(sc, base+s)
+			}
 		}
 	}
 }
 
-// plainWord looks up the word of ASCII letters and digits at start.
-func (x *lexicon) plainWord(sc *scratch, padded []byte, start, end int) {
+// load8 reads eight bytes at p+i without asking whether they are there: scan
+// stays within sc.padded, which goes on for scanPad bytes behind the text.
+func load8(p unsafe.Pointer, i int) uint64 {
+	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(p, i))[:])
+}
+
+// run looks up the words of a run that is long, or lies in two blocks, or has
+// special bytes.
+func (x *lexicon) run(sc *scratch, start, end int, special uint64) {
 	n := end - start
-	k0 := binary.LittleEndian.Uint64(padded[start:]) | spaces // lower case
+	if special != 0 || n > maxWord {
+		x.runWords(sc, start, end)
+		return
+	}
+	b := sc.padded[start:]
+	k0 := binary.LittleEndian.Uint64(b) | spaces
 	var h uint64
 	if n <= 16 {
-		k1 := binary.LittleEndian.Uint64(padded[start+8:]) | spaces
-		h = hash2(k0&masks0[n&31], k1&masks1[n&31])
+		h = hash2(k0&masks0[n&31], (binary.LittleEndian.Uint64(b[8:])|spaces)&masks1[n&31])
 	} else {
-		h = hashPlain(padded[start:], n)
+		h = hashLong(b, n)
 	}
-	if x.maybe(h) && x.isHead(h) || x.lead(uint16(k0)) && n > 1 {
+	if x.begins(h) || x.leads != nil && x.lead(k0, n) {
 		x.walk(sc, start)
 	}
+}
+
+// hashLong hashes the lower-cased form of the n ASCII letters and digits that b
+// begins with.
+func hashLong(b []byte, n int) uint64 {
+	var lower [maxWord + hashPad]byte
+	for i := range n {
+		lower[i] = b[i] | 0x20
+	}
+	return hashWord(lower[:], n)
 }
 
 const (
@@ -102,74 +130,30 @@ func classify(block *[64]byte) (words, special uint64) {
 // gather moves the high bit of each byte into one byte, the first one lowest.
 func gather(v uint64) uint64 { return v >> 7 * 0x0102040810204080 >> 56 }
 
-// hashPlain is hashWord of the lower-cased form of a long word.
-func hashPlain(b []byte, n int) uint64 {
-	if n > maxWord {
-		return 0
-	}
-	var lower [maxWord + hashPad]byte
-	for i := range n {
-		lower[i] = b[i] | 0x20
-	}
-	return hashWord(lower[:], n)
-}
-
-// runWords looks up every word of a run that is not plain ASCII.
-func (x *lexicon) runWords(sc *scratch, start, end int) {
-	text, t := sc.text, &sc.tok
-	after := false
-	for i := start; i < end; {
-		// A character of a script without spaces is a word: most text in such
-		// a script is passed here, without making a token.
-		if text[i] >= 0xE0 {
-			r, size := utf8.DecodeRuneInString(text[i:])
-			e := sc.of(r)
-			if e.class() == solo && e&entryLong != 0 && e&itself == itself && size == 3 {
-				if i+size >= end || !sc.extends(text[i+size:]) {
-					k := uint64(text[i]) | uint64(text[i+1])<<8 | uint64(text[i+2])<<16
-					if h := hash2(k, 0); x.maybe(h) && x.isHead(h) {
-						x.walk(sc, i)
-					}
-					i += size
-					after = true
-					continue
-				}
-			}
-		}
-		if !sc.next(text, i, end, after, t) {
-			return
-		}
-		x.token(sc, t)
-		i, after = t.rawEnd, true
-	}
-}
-
-// extends reports whether s begins with something that belongs to the
-// character before it.
-func (f *folder) extends(s string) bool {
-	r, _ := utf8.DecodeRuneInString(s)
-	c := f.of(r).class()
-	return c == mark || c == hidden
-}
-
 // token looks up one token.
 func (x *lexicon) token(sc *scratch, t *token) {
 	if len(t.word) == 0 {
 		return
 	}
 	h := hashBytes(t.word)
-	found := x.maybe(h) && x.isHead(h)
+	found := x.begins(h)
 	if !found && len(t.raw) != len(t.word) {
 		h := hashBytes(t.raw)
-		found = x.maybe(h) && x.isHead(h)
+		found = x.begins(h)
 	}
-	if !found && x.leads != nil && len(t.word) > 1 {
-		found = x.lead(uint16(t.word[0])|uint16(t.word[1])<<8) ||
-			x.lead(uint16(t.raw[0])|uint16(t.raw[1])<<8)
+	if !found && x.leads != nil {
+		found = x.lead(firstTwo(t.word)) || x.lead(firstTwo(t.raw))
 	}
 	if found {
 		x.walk(sc, t.rawStart)
 	}
+}
+
+func firstTwo(word []byte) (first uint64, n int) {
+	if len(word) < 2 {
+		return 0, 0
+	}
+	return uint64(word[0]) | uint64(word[1])<<8, 2
 }
 
 // reached is a node that the words read so far lead to.

@@ -25,8 +25,8 @@ func (p *parser) term(text string, at int) (term, error) {
 	)
 	for i := 0; z.next(text, i, len(text), i > 0, &t); i = t.rawEnd {
 		now := letters{t.rawStart, t.rawEnd, isLetters(text[t.start:])}
-		if len(split) == 0 && string(t.word) == "&" {
-			continue // it parts nothing from anything yet
+		if len(split) == 0 && isSymbol(string(t.word)) {
+			continue // a text's words are looked up by their letters
 		}
 		s := step{word: string(t.word), kind: sigilKind(t.sigil)}
 		if s.kind != 0 {
@@ -79,6 +79,9 @@ func isLetters(s string) bool {
 	return classOf(r) == letter
 }
 
+// isSymbol reports whether a word is one of those that only follow others.
+func isSymbol(word string) bool { return word == "&" || word == "+" || word == "#" }
+
 // isJoint reports whether s joins two words into one, as many write them:
 // wi-fi is wifi, don't is dont.
 func isJoint(s string) bool {
@@ -128,7 +131,7 @@ func endTags(steps []step) []step {
 			continue
 		}
 		last := i
-		for last+1 < len(steps) && steps[last+1].kind&kindGlued != 0 && steps[last+1].word != "+" && steps[last+1].word != "#" {
+		for last+1 < len(steps) && steps[last+1].kind&kindGlued != 0 && !isSymbol(steps[last+1].word) {
 			last++
 		}
 		if steps[last].kind&kindPrefix == 0 {
