@@ -62,13 +62,13 @@ func Round(features []uint32, lanes [][]float32, matter []float32, keep int) *We
 }
 
 // step is what one of 127 steps is worth in a lane: the few weights beyond the
-// largest ten-thousandth are cut, so that the others keep their precision.
+// largest hundred-thousandth are cut, so that the others keep their precision.
 func step(exact []float32) float32 {
 	abs := make([]float32, len(exact))
 	for i, v := range exact {
 		abs[i] = float32(math.Abs(float64(v)))
 	}
-	if top := nthLargest(abs, len(abs)/10000+1); top > 0 {
+	if top := nthLargest(abs, len(abs)/100000+1); top > 0 {
 		return top / 127
 	}
 	return 1

@@ -92,21 +92,26 @@ func (t *Text) Read(s string, spans []mention.Span) {
 	}
 	t.source = s
 	for i := 0; i < len(s); {
-		for len(spans) > 0 && spans[0].Start < i {
+		for len(spans) > 0 && !usable(spans[0], s, i) {
 			spans = spans[1:]
 		}
-		if len(spans) > 0 && spans[0].Start == i && spans[0].End > i && spans[0].End <= len(s) {
-			t.class(classBrand, i, spans[0].End)
-			i = spans[0].End
-			continue
-		}
 		limit := len(s)
-		if len(spans) > 0 && spans[0].Start < limit {
-			limit = spans[0].Start
+		if len(spans) > 0 {
+			if limit = spans[0].Start; limit == i {
+				t.class(classBrand, i, spans[0].End)
+				i = spans[0].End
+				continue
+			}
 		}
 		i = t.next(s[:limit], i)
 	}
 	t.shape(len(s))
+}
+
+// usable says whether a span lies in s, not before i, and cuts no character.
+func usable(span mention.Span, s string, i int) bool {
+	return span.Start >= i && span.End > span.Start && span.End <= len(s) &&
+		utf8.RuneStart(s[span.Start]) && (span.End == len(s) || utf8.RuneStart(s[span.End]))
 }
 
 // Source is what was read of the post: the places of tokens lie in it.

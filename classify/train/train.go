@@ -34,17 +34,18 @@ type Config struct {
 	Date       string          // what the version begins with, such as "2026-11-21"
 	Progress   func(done, total int, what string)
 	Workers    int     // how many fits run at once; 0 means one per processor
-	Strictness float32 // how closely weights follow the posts; 0 means 1
-	Features   int     // how many features the model keeps; 0 means 200,000
+	Strictness float32 // how closely weights follow the posts; 0 means 0.5
+	Features   int     // how many features the model keeps; 0 means 250,000
 }
 
 // What training is done with where the Config does not say.
 const (
-	standardFeatures = 200_000
-	leastRows        = 2  // a feature of one post alone teaches nothing
-	folds            = 4  // each post is scored once by a model that has not seen it
-	epochs           = 25 // the fit is within a per cent of its optimum after 15
-	fewPosts         = 40 // posts bearing a label from which a group is calibrated on its own
+	standardFeatures   = 250_000
+	standardStrictness = 0.5
+	leastRows          = 2  // a feature of one post alone teaches nothing
+	folds              = 3  // each post is scored once by a model that has not seen it
+	epochs             = 25 // at most; most fits end after about ten
+	fewPosts           = 40 // posts bearing a label from which a group is calibrated on its own
 )
 
 // head is one thing to learn.
@@ -228,7 +229,7 @@ func fold(row int) int { return int(uint32(row) * 2654435761 >> 16 % folds) }
 func (c *Config) learn(ctx context.Context, m *matrix, rows []Row, h head, without int) ([]float32, error) {
 	strict := c.Strictness
 	if strict == 0 {
-		strict = 1
+		strict = standardStrictness
 	}
 	var at []int
 	var yes []bool
@@ -239,7 +240,15 @@ func (c *Config) learn(ctx context.Context, m *matrix, rows []Row, h head, witho
 		}
 		at, yes, cost = append(at, i), append(yes, h.yes(&rows[i])), append(cost, strict)
 	}
-	return logistic(ctx, m, at, yes, cost, c.Seed, epochs)
+	scaled, scale := m.contrast(at, yes)
+	w, err := logistic(ctx, scaled, at, yes, cost, c.Seed, epochs)
+	if err != nil {
+		return nil, err
+	}
+	for j, s := range scale {
+		w[j] *= s
+	}
+	return w, nil
 }
 
 // labelled says whether a row tells anything about a head.
