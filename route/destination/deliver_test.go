@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,13 +16,16 @@ import (
 type scripted struct {
 	answer func(attempt int) answer
 	block  chan struct{} // when not nil, a send waits for it or for ctx
-	sent   []time.Time
-	keys   []string
+
+	mu   sync.Mutex
+	sent []time.Time
 }
 
-func (s *scripted) send(ctx context.Context, d *mention.Delivery) answer {
+func (s *scripted) send(ctx context.Context, _ *mention.Delivery) answer {
+	s.mu.Lock()
 	s.sent = append(s.sent, time.Now())
-	s.keys = append(s.keys, d.Key)
+	n := len(s.sent)
+	s.mu.Unlock()
 	if s.block != nil {
 		select {
 		case <-s.block:
@@ -29,7 +33,7 @@ func (s *scripted) send(ctx context.Context, d *mention.Delivery) answer {
 			return answer{err: ctx.Err()}
 		}
 	}
-	return s.answer(len(s.sent))
+	return s.answer(n)
 }
 
 func (s *scripted) Close() error { return nil }

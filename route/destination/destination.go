@@ -193,18 +193,18 @@ func (d *Destination) hold(delivery *mention.Delivery, h *holding) Result {
 // report counts and logs an attempt.
 func (d *Destination) report(delivery *mention.Delivery, r *Result, change change) {
 	d.series.attempt(r.Verdict, r.Attempt.Took)
-	log := d.log.With(zap.String("mention", delivery.Mention.ID), zap.Int("attempt", r.Attempt.N))
-	took, failed := zap.Duration("took", r.Attempt.Took), zap.String("err", r.Reason)
+	id, n := zap.String("mention", delivery.Mention.ID), zap.Int("attempt", r.Attempt.N)
+	status, failed := zap.Int("status", r.Attempt.Status), zap.String("err", r.Reason)
 	switch r.Verdict {
 	case OK:
 		d.series.breaker(false)
-		log.Info("delivered", took)
+		d.log.Info("delivered", id, n, zap.Duration("took", r.Attempt.Took))
 	case Retry:
-		log.Warn("delivery deferred", zap.Int("status", r.Attempt.Status), failed, zap.Duration("retry_in", r.After))
+		d.log.Warn("delivery deferred", id, n, status, failed, zap.Duration("retry_in", r.After))
 	case Dead:
-		log.Error("delivery given up", zap.Int("status", r.Attempt.Status), failed)
+		d.log.Error("delivery given up", id, n, status, failed)
 	case Disable:
-		log.Error("destination disabled", zap.Int("status", r.Attempt.Status), failed)
+		d.log.Error("destination disabled", id, n, status, failed)
 	}
 	switch change {
 	case opened:

@@ -207,19 +207,20 @@ func (p *pass) leave(v Verdict, a answer, now time.Time) change {
 	if v == Disable {
 		g.disabled, g.enabled = a.text(), now.Add(disabledFor)
 	}
-	switch {
-	case aboutMessage(a):
+	if aboutMessage(a) {
 		// It answers, and dislikes this message only.
 		return g.breaker.succeeded(now, p.probe)
-	case throttles(a) && asks(a, now) > 0:
-		g.pause(now.Add(asks(a, now)))
+	}
+	if g.failing.IsZero() {
+		g.failing = now
+	}
+	if asked := asks(a, now); throttles(a) && asked > 0 {
+		// It says itself when to come back; the breaker need not guess.
+		g.pause(now.Add(asked))
 		if p.probe {
 			g.breaker.abandon()
 		}
 		return same
-	}
-	if g.failing.IsZero() {
-		g.failing = now
 	}
 	return g.breaker.failed(now, p.probe)
 }

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"hash"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"earmark/internal/setting"
@@ -21,7 +23,9 @@ const (
 
 // signer signs bodies as Standard Webhooks 1.0.0 says, once with each key: while
 // a secret is changed, receivers may verify by the old one or the new one.
-type signer struct{ keys [][]byte }
+type signer struct {
+	macs []*sync.Pool // of hash.Hash: an HMAC with its key set up is used again
+}
 
 // newSigner reads secrets, of which empty ones are left out; it is nil when
 // none is left.
@@ -35,9 +39,9 @@ func newSigner(secrets ...setting.Secret) (*signer, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.keys = append(s.keys, key)
+		s.macs = append(s.macs, &sync.Pool{New: func() any { return hmac.New(sha256.New, key) }})
 	}
-	if len(s.keys) == 0 {
+	if len(s.macs) == 0 {
 		return nil, nil
 	}
 	return &s, nil
@@ -59,18 +63,21 @@ func parseSecret(secret setting.Secret) ([]byte, error) {
 // sign returns the value of the signature header. id must hold no ".", or what
 // is signed could be read in two ways.
 func (s *signer) sign(id string, at time.Time, body []byte) string {
-	prefix := []byte(id + "." + strconv.FormatInt(at.Unix(), 10) + ".")
-	var out []byte
-	var sum [sha256.Size]byte
-	for _, key := range s.keys {
-		mac := hmac.New(sha256.New, key)
-		mac.Write(prefix)
+	signed := make([]byte, 0, 256)
+	signed = append(append(signed, id...), '.')
+	signed = append(strconv.AppendInt(signed, at.Unix(), 10), '.')
+	out := make([]byte, 0, 128)
+	for _, pool := range s.macs {
+		mac := pool.Get().(hash.Hash)
+		mac.Reset()
+		mac.Write(signed)
 		mac.Write(body)
 		if len(out) > 0 {
 			out = append(out, ' ')
 		}
 		out = append(out, "v1,"...)
-		out = base64.StdEncoding.AppendEncode(out, mac.Sum(sum[:0]))
+		out = base64.StdEncoding.AppendEncode(out, mac.Sum(nil))
+		pool.Put(mac)
 	}
 	return string(out)
 }

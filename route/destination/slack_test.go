@@ -181,7 +181,7 @@ var hostile = []string{
 	"@channel @here @everyone @CHANNEL @hErE", "&lt;!channel&gt;", "&amp;lt;!channel&amp;gt;", "<https://evil.example|click>", "<mailto:a@b.example|mail>",
 	"> quoted\n> *bold* _it_ ~no~ `code`", "```\ncode\n```", "|open>", "https://a.example|open>", "\u202e evil rtl \u2066", "\x00\x1b[31m", "\xff\xfe",
 	strings.Repeat("<", 5000), strings.Repeat("&", 5000), strings.Repeat("\n", 5000), strings.Repeat("漢", 5000), strings.Repeat("😀", 5000),
-	"{{.Secret}} ${env} %s %d", `"}],"text":"<!channel>","blocks":[{"type":"x`, "@​channel", "@\u2060channel", "<\u200b!channel>", "＜!channel＞", "channel", "a @", " ", "",
+	"{{.Secret}} ${env} %s %d", `"}],"text":"<!channel>","blocks":[{"type":"x`, "@\u200bchannel", "@\u2060channel", "<\u200b!channel>", "＜!channel＞", "channel", "a @", " ", "",
 }
 
 func TestNoPostBecomesMarkup(t *testing.T) {
