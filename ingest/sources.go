@@ -3,6 +3,7 @@ package ingest
 import (
 	"earmark/ingest/bluesky"
 	"earmark/ingest/hackernews"
+	"earmark/ingest/jsonl"
 	"earmark/ingest/rss"
 	"earmark/ingest/twitter"
 	"earmark/internal/fetch"
@@ -13,6 +14,7 @@ import (
 var Kinds = []Kind{
 	kind("bluesky", "Bluesky, every public post as it is written, through a Jetstream; needs no key", bluesky.New),
 	kind("hackernews", "Hacker News, every story, comment, job and poll; needs no key", hackernews.New),
+	kind("jsonl", "files of JSON lines, one post each: exports, logs, standard input; followed while they grow", jsonl.New),
 	kind("rss", "blogs, news, forums: anything that publishes RSS, Atom or JSON Feed; needs no key", rss.New),
 	kind("twitter", "servers that speak Twitter's API v1.1 (GNU social, Friendica), and archives of posts in its JSON", twitter.New),
 }
@@ -37,4 +39,14 @@ func kind[C any, S Source](name, summary string, open func(C, *fetch.Client) (S,
 			return open(*settings.(*C), client)
 		},
 	}
+}
+
+// Lookup returns the kind called name.
+func Lookup(name string) (Kind, bool) {
+	for _, k := range Kinds {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return Kind{}, false
 }

@@ -248,8 +248,8 @@ func tame(c rune) rune {
 // maxWords bounds how many different platforms and languages are remembered.
 const maxWords = 256
 
-// word returns a name that many posts share, if it is one of letters, digits
-// and dashes; else otherwise.
+// word returns a name that many posts share, if it is one of letters, digits,
+// dashes, dots and slashes; else otherwise.
 func (r *Reader) word(b []byte, otherwise string) string {
 	if len(b) == 0 || len(b) > 64 {
 		return otherwise
@@ -258,7 +258,7 @@ func (r *Reader) word(b []byte, otherwise string) string {
 		return orElse(s, otherwise)
 	}
 	s := ""
-	if bytes.IndexFunc(b, func(c rune) bool { return !plain(c) }) < 0 {
+	if b[0] != '.' && b[0] != '/' && bytes.IndexFunc(b, func(c rune) bool { return !plain(c) }) < 0 {
 		s = string(b)
 	}
 	if len(r.words) < maxWords {
@@ -268,7 +268,7 @@ func (r *Reader) word(b []byte, otherwise string) string {
 }
 
 func plain(c rune) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.'
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' || c == '/'
 }
 
 func orElse(s, otherwise string) string {
