@@ -125,6 +125,7 @@ func running(t testing.TB, f func(context.Context) error) (stop func()) {
 }
 
 func TestMentionTravelsToItsDestination(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	got := make(chan *mention.Delivery, 10)
 	running(t, func(ctx context.Context) error {

@@ -11,6 +11,7 @@ import (
 )
 
 func TestCursorComesBackAsItWasAfterACleanStop(t *testing.T) {
+	t.Parallel()
 	store := t.TempDir()
 	b := openAt(t, store)
 	if c, err := b.Cursor(t.Context(), "crm forum/#1"); c != "" || err != nil {
@@ -32,6 +33,7 @@ func TestCursorComesBackAsItWasAfterACleanStop(t *testing.T) {
 }
 
 func TestCursorGoesBackAfterAnUncleanStop(t *testing.T) {
+	t.Parallel()
 	store := t.TempDir()
 	b := openAt(t, store)
 	ctx := t.Context()
@@ -55,6 +57,7 @@ func TestCursorGoesBackAfterAnUncleanStop(t *testing.T) {
 }
 
 func TestCursorLagIsTwiceTheSync(t *testing.T) {
+	t.Parallel()
 	for sync, want := range map[string]time.Duration{"": 200 * time.Millisecond, "1s": 2 * time.Second, "always": 0} {
 		b := open(t, func(c *Config) { c.Sync = sync })
 		if got := b.CursorLag(); got != want {
@@ -140,6 +143,7 @@ func TestCursorNeverLeadsTheData(t *testing.T) {
 }
 
 func TestCursorOfAnUnreadableEntryIsAnError(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	if _, err := b.buckets[cursorBucket].Put(context.Background(), "forum", []byte("{")); err != nil {
 		t.Fatal(err)

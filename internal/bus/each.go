@@ -29,16 +29,22 @@ type Meta struct {
 // buries it.
 func (b *Bus) EachMention(ctx context.Context, workers int, handle func(context.Context, *mention.Mention, Meta) error) error {
 	q := b.newQueue(markConsumer, "mark", mentions, markQueue(), workers)
-	q.handle = func(ctx context.Context, m *message) {
+	q.accept = func(ctx context.Context, m *message) func(context.Context) {
 		l := &letter{q: q, m: m, schedule: mentionSchedule, max: len(mentionSchedule) + 1}
 		v := new(mention.Mention)
 		if err := decode(m.data, v); err != nil || v.ID == "" {
-			l.bury(ctx, unreadable(err))
-			return
+			return func(ctx context.Context) { l.bury(ctx, unreadable(err)) }
 		}
-		l.mention = v
-		l.key = attemptKey(markConsumer, v.MessageID())
-		l.try(ctx, func(meta Meta) error { return handle(ctx, v, meta) })
+		l.mention, l.key = v, attemptKey(markConsumer, v.MessageID())
+		id := hashOf(v.ID)
+		if !q.claim(id) {
+			q.postpone(m, claimAgain)
+			return nil
+		}
+		return func(ctx context.Context) {
+			defer q.disclaim(id)
+			l.try(ctx, func(meta Meta) error { return handle(ctx, v, meta) })
+		}
 	}
 	return q.run(ctx)
 }
@@ -56,7 +62,20 @@ func (b *Bus) EachDelivery(ctx context.Context, destination string, workers int,
 		}
 		open, shut := b.state.whileEnabled(ctx, destination)
 		q := b.newQueue(destination, "deliver", deliveries, deliverQueue(destination), workers)
-		q.handle = func(ctx context.Context, m *message) { q.deliver(ctx, m, handle) }
+		q.accept = func(ctx context.Context, m *message) func(context.Context) {
+			l, at := q.open(m)
+			switch {
+			case l.delivery == nil:
+				return func(ctx context.Context) { l.bury(ctx, l.unreadable) }
+			case !q.claim(at):
+				q.postpone(m, claimAgain)
+				return nil
+			}
+			return func(ctx context.Context) {
+				defer q.disclaim(at)
+				l.deliver(ctx, func(meta Meta) error { return handle(ctx, l.delivery, meta) })
+			}
+		}
 		err := q.run(open)
 		shut()
 		if err != nil || ctx.Err() != nil {
@@ -65,37 +84,35 @@ func (b *Bus) EachDelivery(ctx context.Context, destination string, workers int,
 	}
 }
 
-// deliver handles one message of a destination's queue.
-func (q *queue) deliver(ctx context.Context, m *message, handle func(context.Context, *mention.Delivery, Meta) error) {
-	l := &letter{q: q, m: m, schedule: deliverySchedule, max: q.b.cfg.Attempts}
+// open reads a delivery. at names its mention at this destination.
+func (q *queue) open(m *message) (l *letter, at hash) {
+	l = &letter{q: q, m: m, schedule: deliverySchedule, max: q.b.cfg.Attempts}
 	d := new(mention.Delivery)
 	if err := decode(m.data, d); err != nil || d.Key == "" || d.Mention.ID == "" {
-		l.bury(ctx, unreadable(err))
-		return
+		l.unreadable = unreadable(err)
+		return l, at
 	}
 	l.delivery, l.key = d, attemptKey(q.consumer.Durable, d.Key)
-	// One delivery of a mention at a time: an edit does not overtake the post,
-	// and a deletion sees whether it was received.
-	at := atHash(d)
-	if !q.claim(at) {
-		q.postpone(m, time.Second)
-		return
-	}
-	defer q.disclaim(at)
-	if q.b.shared && (q.suspect(m) || m.header.Get(repeatHeader) != "") {
+	return l, atHash(d)
+}
+
+// deliver calls handle, unless the delivery is not to be sent.
+func (l *letter) deliver(ctx context.Context, handle func(Meta) error) {
+	q := l.q
+	if q.b.shared && (q.suspect(l.m) || l.m.header.Get(repeatHeader) != "") {
 		if err := q.b.ledger.catchUp(ctx, q.b.streams[ledgerLog]); err != nil {
-			q.postpone(m, time.Second)
+			q.postpone(l.m, time.Second)
 			return
 		}
 	}
-	switch send, wait := q.admit(m, d); {
+	switch send, wait := q.admit(l.m, l.delivery); {
 	case wait > 0:
-		q.postpone(m, wait)
+		q.postpone(l.m, wait)
 	case send:
-		l.try(ctx, func(meta Meta) error { return handle(ctx, d, meta) })
+		l.try(ctx, handle)
 	default:
 		l.forget(ctx)
-		q.done(m)
+		q.done(l.m)
 	}
 }
 
@@ -126,22 +143,6 @@ func (q *queue) admit(m *message, d *mention.Delivery) (send bool, wait time.Dur
 	}
 	q.b.log.Info("retraction not delivered, the mention never was", zap.String("mention", d.Mention.ID), zap.String("destination", q.name))
 	return false, 0
-}
-
-func (q *queue) claim(at hash) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if _, taken := q.busy[at]; taken {
-		return false
-	}
-	q.busy[at] = struct{}{}
-	return true
-}
-
-func (q *queue) disclaim(at hash) {
-	q.mu.Lock()
-	delete(q.busy, at)
-	q.mu.Unlock()
 }
 
 func unreadable(err error) string {

@@ -23,6 +23,7 @@ func small(c *Config) { c.MentionsMax, c.DeliveriesMax = minStream, minStream }
 // The trap: with DiscardOld, a stream at its bound drops messages that it has
 // acknowledged, without an error.
 func TestPublisherWaitsAtTheBoundAndNothingIsDropped(t *testing.T) {
+	t.Parallel()
 	b := open(t, small, func(c *Config) { c.Window = 8 })
 	const n = 60 // of 26 that fit
 	var accepted atomic.Int64
@@ -93,6 +94,7 @@ func TestPublisherWaitsAtTheBoundAndNothingIsDropped(t *testing.T) {
 
 // MENTIONS keeps what was marked; that must not stop what comes.
 func TestSettledMentionsNeverBlock(t *testing.T) {
+	t.Parallel()
 	b := open(t, small)
 	var marked atomic.Int64
 	running(t, func(ctx context.Context) error {
@@ -114,6 +116,7 @@ func TestSettledMentionsNeverBlock(t *testing.T) {
 }
 
 func TestJanitorRemovesNothingThatIsNotSettled(t *testing.T) {
+	t.Parallel()
 	b := open(t, small)
 	for i := range 20 {
 		publish(t, b, wordy(i)) // 80 % of the bound, and nobody marks
@@ -155,6 +158,7 @@ func TestJanitorRemovesNothingThatIsNotSettled(t *testing.T) {
 // A destination that is down fills the queue it shares with the others. What
 // comes for it then goes to the dead letters, and the others flow.
 func TestQueueOfADisabledDestinationDoesNotBlockTheOthers(t *testing.T) {
+	t.Parallel()
 	b := open(t, small)
 	if err := b.DisableDestination(t.Context(), "down", "410 Gone"); err != nil {
 		t.Fatal(err)
@@ -187,6 +191,7 @@ func TestQueueOfADisabledDestinationDoesNotBlockTheOthers(t *testing.T) {
 }
 
 func TestMessageThatIsTooLargeIsAnErrorAndNoObstacle(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	m := aMention(1)
 	m.Text = strings.Repeat("x", maxPayload)

@@ -37,6 +37,7 @@ func guardedAt(t *testing.T, store string, free func(string) (int64, error), cha
 func reasons(b *Bus) string { return strings.Join(b.Health().Reasons, "\n") }
 
 func TestSourcesWaitWhileTheDiskIsNearlyFull(t *testing.T) {
+	t.Parallel()
 	var free atomic.Int64
 	free.Store(1 << 30)
 	b, _ := guardedAt(t, t.TempDir(), func(string) (int64, error) { return free.Load(), nil })
@@ -60,6 +61,7 @@ func TestSourcesWaitWhileTheDiskIsNearlyFull(t *testing.T) {
 // The server dies in the way it does when a write fails: JetStream is off, and
 // who publishes hears nothing. Everything goes on after the restart.
 func TestServerThatStoresNothingIsRestartedAndEverythingGoesOn(t *testing.T) {
+	t.Parallel()
 	b, logs := guardedAt(t, t.TempDir(), freeSpace)
 	var received, marked atomic.Int64
 	running(t, func(ctx context.Context) error {
@@ -113,6 +115,7 @@ func TestServerThatStoresNothingIsRestartedAndEverythingGoesOn(t *testing.T) {
 // The trap: when the disk is full the server reports no error to who publishes,
 // and stays dead after space returns, saying that JetStream is enabled.
 func TestFullDiskMendsItselfWhenSpaceReturns(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("fills a disk")
 	}

@@ -11,6 +11,7 @@ import (
 // The trap: nats-server lets two servers open one directory, and what the
 // second acknowledged is gone after a restart.
 func TestSecondProcessIsRefusedAndTheFirstIsUnharmed(t *testing.T) {
+	t.Parallel()
 	store := t.TempDir()
 	first := start(t, "hold", store)
 	begun := time.Now()
@@ -35,6 +36,7 @@ func TestSecondProcessIsRefusedAndTheFirstIsUnharmed(t *testing.T) {
 }
 
 func TestLockOfAKilledProcessDoesNotBlock(t *testing.T) {
+	t.Parallel()
 	store := t.TempDir()
 	first := start(t, "hold", store)
 	first.kill()
@@ -45,6 +47,7 @@ func TestLockOfAKilledProcessDoesNotBlock(t *testing.T) {
 }
 
 func TestStoreIsFreeAfterClose(t *testing.T) {
+	t.Parallel()
 	store := t.TempDir()
 	b := openAt(t, store)
 	if _, err := Open(t.Context(), Config{Store: store}, quiet(t)); err == nil {

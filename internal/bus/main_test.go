@@ -53,6 +53,8 @@ func child(role, store string) error {
 	return fmt.Errorf("no role %q", role)
 }
 
+// What a child says ends with a full stop: a kill may cut a line.
+
 // childPublishes says every mention that was stored. It numbers from its pid,
 // so that the children of one test do not publish the same.
 func childPublishes(ctx context.Context, b *Bus) error {
@@ -69,7 +71,7 @@ func childPublishes(ctx context.Context, b *Bus) error {
 	go func() {
 		for s := range window {
 			if s.p.Wait(ctx) == nil {
-				fmt.Fprintln(out, "acked", s.i)
+				fmt.Fprintf(out, "acked %d.\n", s.i)
 			}
 			if len(window) == 0 {
 				_ = out.Flush()
@@ -89,7 +91,7 @@ func childPublishes(ctx context.Context, b *Bus) error {
 // would know of it.
 func childDelivers(ctx context.Context, b *Bus) error {
 	return b.EachDelivery(ctx, "zendesk", 8, func(_ context.Context, d *mention.Delivery, _ Meta) error {
-		fmt.Println("received", d.Key)
+		fmt.Printf("received %s.\n", d.Key)
 		return nil
 	})
 }
@@ -128,7 +130,7 @@ func start(t *testing.T, role, store string, env ...string) *process {
 	return p
 }
 
-// await reads lines up to one that begins with word, and returns it.
+// await reads lines up to one that begins with word, and returns its rest.
 func (p *process) await(word string) string {
 	p.t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -138,8 +140,8 @@ func (p *process) await(word string) string {
 			if !ok {
 				p.t.Fatalf("child ended before it said %q", word)
 			}
-			if strings.HasPrefix(line, word) {
-				return line
+			if rest, ok := strings.CutPrefix(line, word); ok {
+				return strings.Trim(rest, " .")
 			}
 			if strings.HasPrefix(line, "error") {
 				p.t.Fatalf("child: %s", line)
@@ -157,7 +159,8 @@ func (p *process) kill(words ...string) []string {
 	_ = p.cmd.Wait()
 	var said []string
 	for line := range p.lines {
-		if first, rest, _ := strings.Cut(line, " "); len(words) > 0 && first == words[0] {
+		first, rest, _ := strings.Cut(line, " ")
+		if rest, whole := strings.CutSuffix(rest, "."); whole && len(words) > 0 && first == words[0] {
 			said = append(said, rest)
 		}
 	}

@@ -140,6 +140,11 @@ func (l *lane) take(ctx context.Context) (uint16, error) {
 		}
 	}
 	select {
+	case <-l.closed: // first: there is room in a closed lane too
+		return 0, ErrClosed
+	default:
+	}
+	select {
 	case slot := <-l.slots:
 		return slot, nil
 	case <-l.closed:

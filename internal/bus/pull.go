@@ -141,7 +141,13 @@ func (p *puller) take(m *nats.Msg) {
 	msg, ok := parse(m)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if m.Sub != p.sub || p.stopped {
+	if m.Sub != p.sub {
+		return
+	}
+	if p.stopped {
+		if ok {
+			p.nak(msg, 0)
+		}
 		return
 	}
 	p.heard = time.Now()
@@ -211,21 +217,27 @@ func (p *puller) tell() {
 	}
 }
 
-// stop takes no more messages.
+// stop takes no more messages. What the server sent before it heard of that is
+// given back: otherwise it would come again only after the ack wait.
 func (p *puller) stop() {
 	p.mu.Lock()
 	p.stopped = true
-	if p.sub != nil {
-		_ = p.sub.Unsubscribe()
-	}
+	sub := p.sub
 	p.mu.Unlock()
-}
-
-// held returns how many messages are in hand.
-func (p *puller) held() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.inHand)
+	if sub == nil {
+		return
+	}
+	drained := make(chan struct{})
+	sub.SetClosedHandler(func(string) { close(drained) })
+	if sub.Drain() != nil {
+		return // no connection: the server knows that nobody listens
+	}
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-drained:
+	case <-timer.C:
+	}
 }
 
 var (

@@ -20,15 +20,19 @@ type queue struct {
 	consumer jetstream.ConsumerConfig
 	workers  int
 	pull     *puller
-	handle   func(context.Context, *message) // settles the message, now or soon
+	// accept reads a message and claims its mention, one message at a time and in
+	// order. It returns what is to be done with the message, which settles it, or
+	// nil when it is settled already.
+	accept func(context.Context, *message) func(context.Context)
 
 	// boundary is the stream's last sequence when this process connected last:
 	// what stands up to there may have been handled before.
 	boundary uint64
 
+	turn     sync.Mutex // held by the worker that takes the next message
 	mu       sync.Mutex
 	later    map[uint64]time.Time // by sequence: what waits for a later attempt
-	busy     map[hash]struct{}    // mentions of which a delivery is being handled
+	busy     map[hash]struct{}    // mentions that are being handled
 	settling sync.WaitGroup       // messages handled whose receipt is on its way
 }
 
@@ -46,7 +50,7 @@ func (b *Bus) newQueue(name, stage, stream string, c jetstream.ConsumerConfig, w
 		later: map[uint64]time.Time{}, busy: map[hash]struct{}{}}
 }
 
-// run hands messages to q.handle until ctx ends, then takes no more, lets what
+// run has messages handled until ctx ends, then takes no more, lets what
 // is in hand finish within grace, gives back the rest, and returns nil.
 func (q *queue) run(ctx context.Context) error {
 	if ctx.Err() != nil {
@@ -156,21 +160,55 @@ func (q *queue) reattach(done <-chan struct{}) {
 
 func (q *queue) work(ctx, working context.Context) {
 	for {
-		// Not in one select: with both ready, a stop comes first.
-		if ctx.Err() != nil {
+		q.turn.Lock()
+		do := q.next(ctx, working)
+		q.turn.Unlock()
+		if ctx.Err() != nil && do == nil {
 			return
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case m := <-q.pull.ready:
-			q.mu.Lock()
-			delete(q.later, m.seq)
-			q.mu.Unlock()
-			q.handle(working, m)
+		if do != nil {
+			do(working)
 		}
 	}
 }
+
+// next waits for a message and accepts it. It returns nil when ctx ended.
+func (q *queue) next(ctx, working context.Context) func(context.Context) {
+	if ctx.Err() != nil { // before the select: with both ready, a stop comes first
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case m := <-q.pull.ready:
+		q.mu.Lock()
+		delete(q.later, m.seq)
+		q.mu.Unlock()
+		return q.accept(working, m)
+	}
+}
+
+// claim has q handle one message of a mention at a time, in the order in which
+// they came: an edit does not overtake the post, nor a deletion. It reports
+// whether nobody else has the mention in hand; if so, disclaim must be called.
+func (q *queue) claim(id hash) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if _, taken := q.busy[id]; taken {
+		return false
+	}
+	q.busy[id] = struct{}{}
+	return true
+}
+
+func (q *queue) disclaim(id hash) {
+	q.mu.Lock()
+	delete(q.busy, id)
+	q.mu.Unlock()
+}
+
+// claimAgain is when a message comes again whose mention was in hand.
+const claimAgain = 200 * time.Millisecond
 
 // suspect reports whether m may have been handled before.
 func (q *queue) suspect(m *message) bool {

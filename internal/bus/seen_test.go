@@ -14,6 +14,7 @@ import (
 // The trap: the server's duplicate window is two minutes long, and does not
 // slide. The same post comes back ten minutes later, from another source.
 func TestMentionIsKnownBeyondTheDuplicateWindowAndARestart(t *testing.T) {
+	t.Parallel()
 	store := t.TempDir()
 	b := openAt(t, store)
 	m, edited := aMention(1), aMention(1)
@@ -47,6 +48,7 @@ func TestMentionIsKnownBeyondTheDuplicateWindowAndARestart(t *testing.T) {
 }
 
 func TestPublishedTwiceWithinTheWindowIsStoredOnce(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	m := aMention(1)
 	for range 3 {
@@ -58,6 +60,7 @@ func TestPublishedTwiceWithinTheWindowIsStoredOnce(t *testing.T) {
 }
 
 func TestDeletedMentionStaysDeleted(t *testing.T) {
+	t.Parallel()
 	store := t.TempDir()
 	b := openAt(t, store)
 	m := aMention(1)
@@ -89,6 +92,7 @@ func TestDeletedMentionStaysDeleted(t *testing.T) {
 
 // An id may hold an "@", a version never does.
 func TestIDsOfAnyShapeAreRecoveredFromHeaders(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	ids := []string{"mastodon:https://social.example/@ada/1", "x:@@", "rss: spaces and ümlauts ", "hn:1"}
 	for _, id := range ids {
@@ -108,6 +112,7 @@ func TestIDsOfAnyShapeAreRecoveredFromHeaders(t *testing.T) {
 }
 
 func TestIndexHoldsTheNewestAndForgetsTheOldest(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.IntRange(1, 40).Draw(t, "max")
 		x := newIndex(size)
@@ -136,6 +141,7 @@ func TestIndexHoldsTheNewestAndForgetsTheOldest(t *testing.T) {
 }
 
 func TestIndexTakesLittleMemory(t *testing.T) {
+	t.Parallel()
 	x := newIndex(1 << 20)
 	for i := range 100_000 {
 		x.update(hashOf(digits(i)), func(uint64) uint64 { return 1 })
@@ -146,6 +152,7 @@ func TestIndexTakesLittleMemory(t *testing.T) {
 }
 
 func TestScanReadsAllAndNoMore(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	for i := range 500 {
 		if _, err := b.PublishMention(t.Context(), aMention(i)); err != nil {

@@ -22,6 +22,8 @@ type letter struct {
 	schedule []time.Duration
 	max      int // attempts
 	past     history
+
+	unreadable string // why the message cannot be read
 }
 
 // try calls handle unless it is too early for another attempt, and does what it

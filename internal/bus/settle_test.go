@@ -21,8 +21,8 @@ func gone(t *testing.T, b *Bus) {
 		return err == nil && info.State.Msgs == 0
 	})
 	l, err := b.Backlog(t.Context())
-	if err != nil || !l.Settled() {
-		t.Errorf("got backlog %+v, %v; want it settled", l, err)
+	if err != nil || l.deliveries() != 0 {
+		t.Errorf("got backlog %+v, %v; want no deliveries", l, err)
 	}
 	if n := b.counts.abandoned.Load(); n != 0 {
 		t.Errorf("the server gave up %d messages by itself", n)
@@ -43,6 +43,7 @@ func deadLetters(t *testing.T, b *Bus, want int) []*mention.Dead {
 // The trap: with the server's MaxDeliver, a message that exhausts it stays in
 // the stream for ever, neither pending nor acknowledged.
 func TestDeliveryThatAlwaysFailsIsBuriedAndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	b := open(t, func(c *Config) { c.Attempts = 3 })
 	var calls atomic.Int64
 	running(t, func(ctx context.Context) error {
@@ -76,6 +77,7 @@ func TestDeliveryThatAlwaysFailsIsBuriedAndLeavesNothing(t *testing.T) {
 }
 
 func TestErrorOfAnyKindIsAnAttempt(t *testing.T) {
+	t.Parallel()
 	b := open(t, func(c *Config) { c.Attempts = 1 })
 	running(t, func(ctx context.Context) error {
 		return b.EachDelivery(ctx, "zendesk", 1, func(_ context.Context, d *mention.Delivery, _ Meta) error {
@@ -103,6 +105,7 @@ func TestErrorOfAnyKindIsAnAttempt(t *testing.T) {
 }
 
 func TestPermanentErrorBuriesAtOnce(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	var calls atomic.Int64
 	running(t, func(ctx context.Context) error {
@@ -120,6 +123,7 @@ func TestPermanentErrorBuriesAtOnce(t *testing.T) {
 }
 
 func TestAttemptsAreCountedOverARestart(t *testing.T) {
+	t.Parallel()
 	store := t.TempDir()
 	b := openAt(t, store)
 	tried := make(chan int, 10)
@@ -161,6 +165,7 @@ func TestAttemptsAreCountedOverARestart(t *testing.T) {
 }
 
 func TestLaterWithoutAnAttemptIsNotCounted(t *testing.T) {
+	t.Parallel()
 	b := open(t, func(c *Config) { c.Attempts = 2 })
 	var calls atomic.Int64
 	var last atomic.Int64
@@ -187,6 +192,7 @@ func TestLaterWithoutAnAttemptIsNotCounted(t *testing.T) {
 // The trap: a message that nobody can read, or that panics whoever does, comes
 // again and again and blocks what stands behind it.
 func TestPoisonIsBuriedWithItsBytesAndTheOthersFlow(t *testing.T) {
+	t.Parallel()
 	b := open(t)
 	poison := [][]byte{nil, []byte("{"), []byte(`{"key":"`), []byte("\xff\xfe\x00"), []byte(`[]`), []byte(`{"id":7}`),
 		[]byte(strings.Repeat("[", 100_000)), []byte(`{"key":"x","mention":{}}`)}
