@@ -63,7 +63,7 @@ func newScratch(s *Set) *scratch {
 func newTokenizer(o Options) *tokenizer {
 	// A word grows at most elevenfold when it is folded: the one-letter form of
 	// a blessing of 18 letters.
-	return &tokenizer{folder: folderFor(o), folded: make([]byte, 0, maxWord+64), normal: make([]byte, 0, maxWord)}
+	return &tokenizer{folder: folderFor(o), folded: make([]byte, 0, maxWord+64)}
 }
 
 // scanPad is how far behind the text scan reads: a block and a word.

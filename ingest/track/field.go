@@ -77,11 +77,22 @@ func (p *parser) unknownField(at int, name, value string) error {
 	if name == "http" || name == "https" {
 		return p.wrong(at, "write url:acme.example/page", "an address is looked for with url:")
 	}
-	remedy := "have " + strings.Join(fieldNames(), ":, ") + ":; put words that hold a colon between quotes"
-	if near := nearest(name, fieldNames()); near != "" {
+	remedy := "have " + strings.Join(fieldNames(), ":, ") + ":"
+	near := nearest(name, fieldNames())
+	if near == "" {
+		near = otherNames[name]
+	}
+	if near != "" {
 		remedy = "did you mean " + near + ":" + value + "?"
 	}
-	return p.wrong(at, remedy, "unknown field %s:", name)
+	return p.wrong(at, remedy+" (words that hold a colon want quotes)", "unknown field %s:", name)
+}
+
+// otherNames is what fields are called elsewhere.
+var otherNames = map[string]string{
+	"author": "from", "by": "from", "user": "from", "handle": "from", "language": "lang", "locale": "lang",
+	"platform": "source", "network": "source", "link": "url", "links": "url", "domain": "site", "host": "site",
+	"is": "has", "contains": "has", "filter": "has",
 }
 
 // from: is the author's handle in full, or how it begins with a *.

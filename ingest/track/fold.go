@@ -14,14 +14,14 @@ import (
 type class uint8
 
 const (
-	gap     class = iota // parts words: spaces, punctuation, most symbols
-	letter               // a letter or digit of a script that puts spaces between words
-	solo                 // a character of a script without spaces: a word by itself
-	mark                 // belongs to the character before it
-	hidden               // not seen by a reader: joiners, selectors, soft hyphens, skin tones
-	picture              // an emoji
-	flag                 // half of a flag: two regional indicators are one picture
-	joiner               // the underscore
+	gap      class = iota // parts words: spaces, punctuation, most symbols
+	letter                // a letter or digit of a script that puts spaces between words
+	solo                  // a character of a script without spaces: a word by itself
+	mark                  // belongs to the character before it
+	hidden                // not seen by a reader: joiners, selectors, soft hyphens, skin tones
+	picture               // an emoji
+	halfFlag              // half of a flag: two regional indicators are one picture
+	joiner                // the underscore
 )
 
 // entry is what folding makes of one character: up to three bytes of UTF-8,
@@ -173,7 +173,7 @@ func classOf(r rune) class {
 	case isHidden(r):
 		return hidden
 	case r >= 0x1F1E6 && r <= 0x1F1FF:
-		return flag
+		return halfFlag
 	case isPicture(r):
 		return picture
 	case unicode.Is(unicode.M, r), r == 0xFF9E, r == 0xFF9F, isTrailingJamo(r):
@@ -243,7 +243,7 @@ func (k *foldMaker) fold(r rune) string {
 		return ""
 	case c == joiner:
 		return "_"
-	case c == solo && (r >= 0x4E00 && r <= 0xD7A3 || r >= 0x20000 && r < 0x2F800), c == gap, c == flag:
+	case c == solo && (r >= 0x4E00 && r <= 0xD7A3 || r >= 0x20000 && r < 0x2F800), c == gap, c == halfFlag:
 		return string(r)
 	case unicode.Is(unicode.Nd, r):
 		return string('0' + digitOf(r))

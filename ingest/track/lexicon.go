@@ -12,8 +12,6 @@ const (
 	kindDollar                  // the word has a $
 	kindGlued                   // nothing stands between it and the word before
 	kindEnds                    // the hashtag ends with it
-
-	kinds = 1 << iota
 )
 
 const kindSigil = kindHash | kindAt | kindDollar

@@ -267,10 +267,10 @@ func (o *oracle) cut(text string) (words []oracleWord) {
 			}
 			w.start, w.end = at(from), at(to)
 			w.letters = true
-		case class(i) == solo || class(i) == picture || class(i) == flag:
-			half := class(i) == flag
-			for class(j) == mark || class(j) == hidden || class(j) == flag && half {
-				half = half && class(j) != flag
+		case class(i) == solo || class(i) == picture || class(i) == halfFlag:
+			half := class(i) == halfFlag
+			for class(j) == mark || class(j) == hidden || class(j) == halfFlag && half {
+				half = half && class(j) != halfFlag
 				j++
 			}
 			w.start, w.end = at(i), at(j)
@@ -386,7 +386,7 @@ func oracleClass(r rune) class {
 	case unicode.In(r, unicode.Cf, unicode.Variation_Selector), strings.ContainsRune("\u034F\u0640\u115F\u1160\u3164\uFFA0🏻🏼🏽🏾🏿", r):
 		return hidden
 	case r >= '🇦' && r <= '🇿':
-		return flag
+		return halfFlag
 	case unicode.In(r, unicode.So, unicode.Sk, unicode.Cn) &&
 		(r>>8 == 0x23 || r >= 0x2600 && r <= 0x27BF || r>>8 == 0x2B || r >= 0x1F000 && r < 0x1FC00):
 		return picture

@@ -51,8 +51,8 @@ func (p *parser) parse() (*expr, error) {
 		return nil, p.wrong(p.at, "remove it, or open one before", "this parenthesis closes none")
 	}
 	if !root.positive() {
-		return nil, p.wrong(root.negative().at, "say with it what must be there: acme -brick",
-			"a post that merely lacks something would match, and that is nearly every post")
+		return nil, p.wrong(root.negative().at, "say also what must be there: acme -brick",
+			"this only excludes, so nearly every post would match")
 	}
 	return root, nil
 }
@@ -327,6 +327,9 @@ func (p *parser) bare() (*expr, error) {
 	p.at += len(text)
 	if text == "|" || text == "||" || text == "&&" || text == "!" {
 		return nil, p.wrong(at, "write AND, OR or NOT", "%s is not an operator here", text)
+	}
+	if text[0] == '!' {
+		return nil, p.wrong(at, "write -"+text[1:], "! does not exclude here")
 	}
 	if i := strings.IndexByte(text, '~'); i >= 0 {
 		return nil, p.wrong(at+i, `write "migrate from"~4`, "~ stands only behind a quotation")

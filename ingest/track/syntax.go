@@ -59,7 +59,7 @@ func (e *SyntaxError) Caret() (line, caret string) {
 func nearest(s string, words []string) string {
 	best, least := "", 3
 	for _, w := range words {
-		if d := distance(s, w); d < least && d < len(w) {
+		if d := distance(s, w); d < least && 2*d <= len(s) {
 			best, least = w, d
 		}
 	}

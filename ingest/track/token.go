@@ -26,7 +26,8 @@ type token struct {
 // point to: a token holds until the next call.
 type tokenizer struct {
 	*folder
-	folded, normal []byte
+	folded []byte
+	normal norm.Iter
 }
 
 // next finds the first token of text that begins at i or later, and before
@@ -64,7 +65,7 @@ func (z *tokenizer) next(text string, i, limit int, after bool, t *token) bool {
 				return true
 			}
 			i = end
-		case solo, picture, flag:
+		case solo, picture, halfFlag:
 			z.single(text, i, size, r, e, t)
 			t.glued = after && i == from
 			return true
@@ -111,11 +112,11 @@ func (z *tokenizer) single(text string, i, size int, r rune, e entry, t *token) 
 	z.folded = z.appendFold(z.folded[:0], r, e)
 	combines := false
 	end := i + size
-	half := e.class() == flag
+	half := e.class() == halfFlag
 	for end < len(text) && text[end] >= utf8.RuneSelf {
 		r, size := utf8.DecodeRuneInString(text[end:])
 		e := z.of(r)
-		if c := e.class(); c == flag && half {
+		if c := e.class(); c == halfFlag && half {
 			half = false
 		} else if c != mark && c != hidden {
 			break
@@ -207,12 +208,13 @@ func (z *tokenizer) recompose(word string) {
 	if len(word) > maxWord {
 		return // not looked at; see finish
 	}
-	z.normal = norm.NFKC.AppendString(z.normal[:0], word)
 	z.folded = z.folded[:0]
-	for i := 0; i < len(z.normal) && len(z.folded) <= maxWord; {
-		r, size := utf8.DecodeRune(z.normal[i:])
-		z.folded = z.appendFold(z.folded, r, z.of(r))
-		i += size
+	for z.normal.InitString(norm.NFKC, word); !z.normal.Done(); {
+		for b := z.normal.Next(); len(b) > 0 && len(z.folded) <= maxWord; {
+			r, size := utf8.DecodeRune(b)
+			z.folded = z.appendFold(z.folded, r, z.of(r))
+			b = b[size:]
+		}
 	}
 }
 
