@@ -115,7 +115,6 @@ func (f *fake) fail(path string, times int, h http.HandlerFunc) {
 
 func (f *fake) change(ids ...int) { f.mu.Lock(); defer f.mu.Unlock(); f.changed = ids }
 func (f *fake) setMax(n int)      { f.mu.Lock(); defer f.mu.Unlock(); f.max = n }
-func (f *fake) drop(id int)       { f.mu.Lock(); defer f.mu.Unlock(); delete(f.items, id) }
 func (f *fake) count(path string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -70,6 +70,10 @@ func New(c Config, client *fetch.Client) (*Source, error) {
 	}, nil
 }
 
+// Every is how often to look for new items unless the user says: about ten come
+// in a minute.
+func (s *Source) Every() time.Duration { return 20 * time.Second }
+
 // Listen walks from cursor to the newest item, asks again for those that were
 // not ready before, and takes in what changed.
 func (s *Source) Listen(ctx context.Context, cursor string, emit source.Emit) error {

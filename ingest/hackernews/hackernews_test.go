@@ -111,6 +111,10 @@ func TestNullDoesNotHoldOthersUpForLong(t *testing.T) {
 	r.passes(t, s)
 	r.want(t, idOf(102), idOf(103))
 
+	if len(s.late) != 0 {
+		t.Errorf("%v are still held to be late", s.late)
+	}
+
 	t.Run("and comes late, also after a restart", func(t *testing.T) {
 		f.set(101, nil)
 		r.passes(t, f.open(t, Config{}))
@@ -200,6 +204,23 @@ func TestThrottleEndsThePassAndLosesNothing(t *testing.T) {
 			f.assertFired(t, 1)
 		})
 	}
+}
+
+func TestServerThatThrottlesIsNotAskedOn(t *testing.T) {
+	f := newFake(t)
+	f.setMax(100)
+	f.post(chunk)
+	for id := 101; id <= 100+chunk; id++ {
+		f.fail(fmt.Sprint("item/", id), 1, status(http.StatusTooManyRequests, "90"))
+	}
+	if from(100).pass(t, f.open(t, Config{})) == nil {
+		t.Fatal("no error")
+	}
+	// Those that were on their way when the first answer came.
+	if f.fired > 2*together {
+		t.Errorf("asked %d times while throttled", f.fired)
+	}
+	f.assertFired(t, 1)
 }
 
 func TestServerErrorsLoseNothing(t *testing.T) {

@@ -39,7 +39,7 @@ func (w *walk) forward(ctx context.Context, newest int) error {
 				return err
 			}
 		}
-		if err != nil || ready < to-from+1 {
+		if ready < to-from+1 {
 			return err
 		}
 	}
@@ -70,7 +70,6 @@ func (w *walk) settle(ctx context.Context, items []answer, from, newest int) int
 	for i, a := range items[:waiting] {
 		id := from + i
 		if a.ready() {
-			delete(w.late, id)
 			continue
 		}
 		if _, ok := w.late[id]; !ok {

@@ -45,14 +45,20 @@ type answer struct {
 var accept = http.Header{"Accept": {"application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"}}
 
 // ask reads the address. It changes nothing of it: that is Listen's, which asks
-// several at once.
-func (a *address) ask(ctx context.Context, client *fetch.Client, limits Config) answer {
+// several at once. It runs on goroutines of its own, where a panic over one
+// hostile document would end everything.
+func (a *address) ask(ctx context.Context, client *fetch.Client, limits Config) (out answer) {
+	defer func() {
+		if v := recover(); v != nil {
+			out = answer{address: a, err: fmt.Errorf("%s: panic: %v", a.plain, v)}
+		}
+	}()
 	resp, err := client.Do(ctx, fetch.Request{
 		URL:    cmp.Or(a.moved, a.raw),
 		Header: accept.Clone(), ETag: a.memory.etag, LastModified: a.memory.modified,
 		MaxBytes: int64(limits.MaxBytes),
 	})
-	out := answer{address: a, err: err, resp: resp}
+	out = answer{address: a, err: err, resp: resp}
 	if err != nil {
 		return out
 	}

@@ -19,16 +19,16 @@ import (
 	"earmark/internal/setting"
 )
 
-// press serves what handle says of each path, and keeps what it was asked.
+// press serves what handle says of each path, and counts what it was asked.
 type press struct {
 	*httptest.Server
 	mu     sync.Mutex
 	handle map[string]http.HandlerFunc
-	asked  map[string][]http.Header
+	asked  map[string]int
 }
 
 func newPress(t *testing.T) *press {
-	p := &press{handle: map[string]http.HandlerFunc{}, asked: map[string][]http.Header{}}
+	p := &press{handle: map[string]http.HandlerFunc{}, asked: map[string]int{}}
 	p.Server = httptest.NewServer(p)
 	t.Cleanup(p.Close)
 	return p
@@ -36,7 +36,7 @@ func newPress(t *testing.T) *press {
 
 func (p *press) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
-	p.asked[r.URL.Path] = append(p.asked[r.URL.Path], r.Header)
+	p.asked[r.URL.Path]++
 	h := p.handle[r.URL.Path]
 	p.mu.Unlock()
 	if h == nil {
@@ -55,15 +55,7 @@ func (p *press) on(path string, h http.HandlerFunc) {
 func (p *press) times(path string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.asked[path])
-}
-
-// last returns the headers of the last request for path.
-func (p *press) last(path string) http.Header {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	all := p.asked[path]
-	return all[len(all)-1]
+	return p.asked[path]
 }
 
 // items serves items newest first, each "id" or "id=text".
@@ -175,6 +167,9 @@ func TestPostsComeOldestFirstAndOnce(t *testing.T) {
 	n.want(t)
 	p.on("/a", items(nil, "3", "4", "5"))
 	n.want(t, "5")
+	if got := len(n.addresses[0].memory.order); got != 5 {
+		t.Errorf("%d items are remembered; want each of 5 once", got)
+	}
 	p.on("/a", items(nil, "2", "3", "4")) // another server's older copy
 	n.want(t)
 }
@@ -218,13 +213,13 @@ func TestEditIsAnUpdate(t *testing.T) {
 func TestDatedEditIsToldByItsDate(t *testing.T) {
 	atom := func(updated, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprintf(w, `<feed><entry><id>tag:a.example,2026:1</id><title>Post 1</title><updated>%s</updated><content>%s</content></entry></feed>`, updated, text)
+			fmt.Fprintf(w, `<feed><entry><id>tag:a.example,2026:2</id><title>Post 2</title><updated>2026-03-05T00:00:00Z</updated></entry><entry><id>tag:a.example,2026:1</id><title>Post 1</title><updated>%s</updated><content>%s</content></entry></feed>`, updated, text)
 		}
 	}
 	p := newPress(t)
 	p.on("/a", atom("2026-03-01T00:00:00Z", "12 comments"))
 	n := p.read(t, Config{}, "/a")
-	n.want(t, "1")
+	n.want(t, "1", "2")
 	p.on("/a", atom("2026-03-01T00:00:00Z", "13 comments"))
 	n.want(t)
 	p.on("/a", atom("2026-03-02T00:00:00Z", "Corrected."))
@@ -297,6 +292,19 @@ func TestAddressesFailByThemselves(t *testing.T) {
 	n.wait(2 * time.Hour)
 	p.on("/slow", items(nil, "4"))
 	n.want(t, "4")
+	p.on("/down", refuse(503, "")) // anew: what was before is forgiven
+	n.want(t)
+	p.on("/down", items(nil, "3", "5"))
+	n.wait(retryFirst)
+	n.want(t, "5")
+}
+
+func TestPanicOverOneDocumentIsItsError(t *testing.T) {
+	a := address{plain: "https://a.example/x", raw: "https://a.example/x"}
+	out := a.ask(t.Context(), nil, limits) // there is no client: that panics
+	if out.err == nil || !strings.Contains(out.err.Error(), "https://a.example/x: panic") {
+		t.Errorf("got %v", out.err)
+	}
 }
 
 func TestAllFailingIsAnErrorThatSaysWhenToComeBack(t *testing.T) {
@@ -468,7 +476,7 @@ func TestOlderCursorIsReadFromAgain(t *testing.T) {
 	n.want(t, "1")
 	older := n.cursor
 	n.wait(time.Hour)
-	p.on("/a", items(nil, "1", "2"))
+	p.on("/a", items(map[string]string{"Cache-Control": "max-age=600"}, "1", "2"))
 	n.want(t, "2")
 	n.cursor = older // what came was not stored
 	n.want(t, "2")

@@ -121,11 +121,12 @@ func (p *pass) end(ctx context.Context) error {
 	if len(p.failed) == len(p.addresses) {
 		return p.nothing()
 	}
-	b := source.Batch{}
-	for _, f := range p.failed {
-		b.Malformed = append(b.Malformed, f.err)
+	for _, f := range p.failed { // a batch each, for each to be reported by name
+		if err := p.emit(ctx, source.Batch{Malformed: []error{f.err}}); err != nil {
+			return err
+		}
 	}
-	return p.hand(ctx, b)
+	return nil
 }
 
 // silent reports the state in which nothing is ever asked again.

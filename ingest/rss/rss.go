@@ -97,6 +97,10 @@ func New(c Config, client *fetch.Client) (*Source, error) {
 	return s, nil
 }
 
+// Every is how often the addresses are read unless the user says: as often as
+// is polite to sites that publish a few times a day.
+func (s *Source) Every() time.Duration { return 5 * time.Minute }
+
 // together is how many documents are read at a time: each may be MaxBytes large.
 const together = 4
 
