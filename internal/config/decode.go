@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"earmark/internal/setting"
 )
@@ -36,6 +37,9 @@ func (d *decoder) wrong(at place, path, remedy, format string, args ...any) {
 	if len(d.problems) == maxProblems {
 		return
 	}
+	// The parser counts past the end of a line when a value is missing there.
+	at.line = min(max(at.line, 1), len(d.lines))
+	at.column = min(max(at.column, 1), utf8.RuneCountInString(d.lines[at.line-1])+1)
 	d.problems = append(d.problems, Problem{
 		File: d.file, Line: at.line, Column: at.column, Path: path,
 		Wrong: fmt.Sprintf(format, args...), Remedy: remedy,
@@ -274,8 +278,8 @@ func (d *decoder) field(parts []part, written map[string]bool, p pair, below str
 		}
 		switch p.key.text {
 		case f.Key:
-			if known {
-				continue // it may be no secret, and stand here: a webhook's URL
+			if known { // this one may be written openly, too
+				continue
 			}
 			known = true
 			d.wrong(p.key.at, below, fmt.Sprintf("write %s_env: NAME or %[1]s_file: PATH", f.Key), "a secret does not stand in this file")

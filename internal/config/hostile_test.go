@@ -38,7 +38,11 @@ func FuzzParse(f *testing.F) {
 	o := testOptions()
 	o.Getenv = func(name string) (string, bool) { return "x", strings.HasPrefix(name, "A") }
 	f.Fuzz(func(t *testing.T, data []byte) {
+		start := time.Now()
 		file, problems := parseAll(t, data, o)
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("%d bytes took %v", len(data), took)
+		}
 		if file == nil && len(problems) == 0 {
 			t.Fatal("refused without a reason")
 		}
@@ -78,7 +82,7 @@ func checkProblems(t *testing.T, data []byte, problems []Problem) {
 func TestBrokenFilesAreRefusedInTime(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	broken := 0
-	for range 2000 {
+	for range 600 {
 		data := []byte(whole)
 		for range 1 + random.IntN(3) {
 			i := random.IntN(len(data))
@@ -98,23 +102,23 @@ func TestBrokenFilesAreRefusedInTime(t *testing.T) {
 			broken++
 		}
 	}
-	if broken < 1000 {
-		t.Errorf("only %d of 2000 were broken", broken)
+	if broken < 300 {
+		t.Errorf("only %d of 600 were broken", broken)
 	}
 }
 
 func TestLargeFilesAreBounded(t *testing.T) {
 	for name, text := range map[string]string{
-		"keys":     many("k%d: v\n", 200_000),
-		"tracks":   "tracks:\n" + many("  t%d: acme\n", 10_000),
-		"flow":     strings.Repeat("[", 1<<20),
-		"dashes":   strings.Repeat("- ", 1<<19),
-		"tags":     strings.Repeat("!a ", 1<<18),
-		"anchors":  strings.Repeat("&a ", 1<<18),
-		"question": strings.Repeat("? ", 1<<19),
+		"keys":     many("k%d: v\n", 60_000),
+		"tracks":   "tracks:\n" + many("  t%d: acme\n", 4_000),
+		"flow":     strings.Repeat("[", 1<<17),
+		"dashes":   strings.Repeat("- ", 1<<17),
+		"tags":     strings.Repeat("!a ", 1<<16),
+		"anchors":  strings.Repeat("&a ", 1<<16),
+		"question": strings.Repeat("? ", 1<<17),
 		"bytes":    "a: " + strings.Repeat("x", 3<<20),
-		"mappings": strings.Repeat("{a: ", 1<<18),
-		"quote":    "a: \"" + strings.Repeat("\\n", 1<<19),
+		"mappings": strings.Repeat("{a: ", 1<<16),
+		"quote":    "a: \"" + strings.Repeat("\\n", 1<<17),
 		"steps":    steps1(1200),
 	} {
 		start := time.Now()

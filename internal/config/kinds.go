@@ -5,11 +5,13 @@ import (
 	"regexp"
 	"strconv"
 
+	"earmark/ingest"
 	"earmark/internal/setting"
 )
 
 var (
 	sourceType      = reflect.TypeFor[Source]()
+	sourceBase      = reflect.TypeFor[ingest.Common]()
 	destinationsOf  = reflect.TypeFor[[]Destination]()
 	destinationBase = reflect.TypeFor[destinationSettings]()
 )
@@ -18,6 +20,26 @@ var (
 // its kind.
 type destinationSettings struct {
 	Kind string `yaml:"kind" required:"true" doc:"where it goes: one of the kinds that earmark destinations lists"`
+}
+
+// kindOf is a line of a stage's table: as much of it as reading needs.
+type kindOf struct {
+	name, summary string
+	config        func() any
+}
+
+func (o *Options) sourceKinds() (all []kindOf) {
+	for _, k := range o.Sources {
+		all = append(all, kindOf{k.Name, k.Summary, k.Config})
+	}
+	return all
+}
+
+func (o *Options) destinationKinds() (all []kindOf) {
+	for _, k := range o.Destinations {
+		all = append(all, kindOf{k.Name, k.Summary, k.Config})
+	}
+	return all
 }
 
 // special returns how types are read whose keys depend on their kind.
@@ -34,25 +56,17 @@ func (d *decoder) special(t reflect.Type) func(*node, reflect.Value, string) {
 func (d *decoder) source(n *node, v reflect.Value, path string) {
 	s := v.Addr().Interface().(*Source)
 	setting.Defaults(&s.Common)
-	kinds := map[string]func() any{}
-	for _, k := range d.options.Sources {
-		kinds[k.Name] = k.Config
-	}
-	s.Settings = d.ofKind(n, path, "source", kinds, reflect.ValueOf(&s.Common).Elem())
+	s.Settings = d.ofKind(n, path, "source", d.options.sourceKinds(), reflect.ValueOf(&s.Common).Elem())
 }
 
 func (d *decoder) destinations(n *node, v reflect.Value, path string) {
 	if !d.expect(n, mapping, path, "write name: { kind: … }") {
 		return
 	}
-	kinds := map[string]func() any{}
-	for _, k := range d.options.Destinations {
-		kinds[k.Name] = k.Config
-	}
 	d.eachPair(n, path, func(p pair, below string) {
 		d.name(p.key.text, below, "destination")
 		base := reflect.New(destinationBase).Elem()
-		settings := d.ofKind(p.value, below, "destination", kinds, base)
+		settings := d.ofKind(p.value, below, "destination", d.options.destinationKinds(), base)
 		v.Set(reflect.Append(v, reflect.ValueOf(Destination{
 			Name: p.key.text, Kind: base.Interface().(destinationSettings).Kind, Settings: settings,
 		})))
@@ -61,30 +75,32 @@ func (d *decoder) destinations(n *node, v reflect.Value, path string) {
 
 // ofKind reads a mapping whose `kind` says which keys it has: those of base and
 // those of the kind's own settings, which it returns.
-func (d *decoder) ofKind(n *node, path, what string, kinds map[string]func() any, base reflect.Value) any {
+func (d *decoder) ofKind(n *node, path, what string, kinds []kindOf, base reflect.Value) any {
 	if n.kind != mapping {
 		d.wrong(n.first(), path, "write kind: and its settings", "is %s, where %s is wanted", kindNames[n.kind], kindNames[mapping])
 		return nil
 	}
-	_, k := n.step("kind")
-	if k == nil || k.kind != scalar || kinds[k.text] == nil {
-		d.unknownKind(n, k, path, what, kinds)
-		return nil
+	_, written := n.step("kind")
+	for _, k := range kinds {
+		if written != nil && written.kind == scalar && written.text == k.name {
+			settings := k.config()
+			setting.Defaults(settings)
+			d.fields(n, path, base, reflect.ValueOf(settings).Elem())
+			return settings
+		}
 	}
-	settings := kinds[k.text]()
-	setting.Defaults(settings)
-	d.fields(n, path, base, reflect.ValueOf(settings).Elem())
-	return settings
+	d.unknownKind(n, written, path, what, kinds)
+	return nil
 }
 
-func (d *decoder) unknownKind(n, k *node, path, what string, kinds map[string]func() any) {
+func (d *decoder) unknownKind(n, k *node, path, what string, kinds []kindOf) {
 	d.harmless[k] = k != nil // which of the other values are secrets is not known
 	for _, p := range n.pairs {
 		d.harmless[p.key] = true
 	}
 	var have []string
-	for name := range kinds {
-		have = append(have, name)
+	for _, k := range kinds {
+		have = append(have, k.name)
 	}
 	switch {
 	case k == nil:

@@ -234,9 +234,9 @@ func clean(data []byte) (string, error) {
 	for i, r := range text {
 		switch {
 		case r == utf8.RuneError && !strings.HasPrefix(text[i:], "\ufffd"):
-			return "", &faulty{at, "not UTF-8", "save the file as UTF-8"}
+			return text, &faulty{at, "not UTF-8", "save the file as UTF-8"}
 		case r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\u2028' || r == '\u2029':
-			return "", &faulty{at, fmt.Sprintf("a control character (%U)", r), "remove it"}
+			return text, &faulty{at, fmt.Sprintf("a control character (%U)", r), "remove it"}
 		}
 		if at.column++; r == '\n' {
 			at = place{at.line + 1, 1}

@@ -19,6 +19,7 @@ type Field struct {
 	Doc      string
 	Required bool
 	OneOf    []string // the words allowed; nil for any
+	Example  string   // for the reference, where there is no default
 	Short    bool     // `short:"true"`: a bare value in place of the mapping is this key
 	Name     bool     // `yaml:"…,key"`: see [NameField]
 }
@@ -44,6 +45,7 @@ func Fields(t reflect.Type) []Field {
 				Key: key, Index: []int{i}, Type: f.Type,
 				Default:  f.Tag.Get("default"),
 				Doc:      f.Tag.Get("doc"),
+				Example:  f.Tag.Get("example"),
 				Required: f.Tag.Get("required") == "true",
 				OneOf:    strings.Fields(strings.ReplaceAll(f.Tag.Get("oneof"), ",", " ")),
 				Short:    f.Tag.Get("short") == "true",
@@ -100,6 +102,8 @@ func TypeName(t reflect.Type) string {
 		return "secret"
 	case t == prefixType:
 		return "CIDR"
+	case IsText(t) && t.PkgPath() != secretType.PkgPath():
+		return "string" // in a form of its kind's own
 	case IsText(t):
 		return strings.ToLower(t.Name())
 	}

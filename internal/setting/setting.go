@@ -11,6 +11,7 @@
 //	default:"5m"                  what the zero value means; see [Defaults]
 //	doc:"how often to ask"        one line for the reference, the schema and `earmark sources`
 //	required:"true"               must be given
+//	example:"https://a.example"   what the reference shows where there is no default
 //	oneof:"console json"          the words allowed
 //	short:"true"                  a bare value in place of the mapping is this key
 //	yaml:"name,key"               the name under which a list's element is written; see [NameField]
