@@ -258,6 +258,31 @@ func TestUnchangedDocumentIsNotSentAgain(t *testing.T) {
 	}
 }
 
+func TestDocumentChangedTwiceInOneSecondIsReadTwice(t *testing.T) {
+	p := newPress(t)
+	now := time.Now()
+	spared := 0
+	serve := func(list ...string) http.HandlerFunc {
+		full := items(map[string]string{"Last-Modified": now.UTC().Format(http.TimeFormat)}, list...)
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("If-Modified-Since") != "" {
+				spared++
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+			full(w, r)
+		}
+	}
+	p.on("/a", serve("1"))
+	n := p.read(t, Config{}, "/a")
+	n.want(t, "1")
+	p.on("/a", serve("1", "2"))
+	n.want(t, "2")
+	if spared != 0 {
+		t.Error("a Last-Modified of this second was trusted")
+	}
+}
+
 func TestAddressesFailByThemselves(t *testing.T) {
 	p := newPress(t)
 	p.on("/good", items(nil, "1"))

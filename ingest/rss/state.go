@@ -4,8 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"net/http"
 	"strings"
+	"time"
 
+	"earmark/internal/fetch"
 	"earmark/internal/mention"
 )
 
@@ -41,7 +44,7 @@ func (m *memory) knows(id, mark uint64) (same, any bool) {
 // of before: some servers answer with the document of a minute ago.
 func (m *memory) learn(out *answer, limit int) {
 	m.read = true
-	m.etag, m.modified, m.body = out.resp.ETag, out.resp.LastModified, out.body
+	m.etag, m.modified, m.body = out.resp.ETag, lastModified(out.resp), out.body
 	if out.unchanged {
 		return
 	}
@@ -62,6 +65,21 @@ func (m *memory) learn(out *answer, limit int) {
 		add(id, m.known[id])
 	}
 	m.known, m.order = known, order
+}
+
+// lastModified returns the answer's Last-Modified if it tells this document from
+// a later one. It counts seconds: a document that was changed in the second in
+// which it was sent may change again in it. RFC 9110 8.8.2.2 wants a minute.
+func lastModified(resp *fetch.Response) string {
+	changed, err := http.ParseTime(resp.LastModified)
+	if err != nil {
+		return ""
+	}
+	sent, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil || sent.Sub(changed) < time.Minute {
+		return ""
+	}
+	return resp.LastModified
 }
 
 // digest hashes a text for memory.
