@@ -12,9 +12,9 @@ var (
 	//go:embed earmark.yaml
 	Reference []byte
 
-	// Init is the file that `earmark init` writes.
-	//go:embed init.yaml
-	Init []byte
+	// Start is the file that `earmark init` writes.
+	//go:embed start.yaml
+	Start []byte
 
 	// Demo is what `earmark demo` runs; the program puts its own addresses in.
 	//go:embed demo.yaml

@@ -164,7 +164,7 @@ func TestReferenceExamplesCanBeTakenUp(t *testing.T) {
 }
 
 func TestStartingFileIsRightWithoutAnySecret(t *testing.T) {
-	f, err := config.Parse("earmark.yaml", configs.Init, config.Options{Getenv: func(string) (string, bool) { return "", false }})
+	f, err := config.Parse("earmark.yaml", configs.Start, config.Options{Getenv: func(string) (string, bool) { return "", false }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestStartingFileIsRightWithoutAnySecret(t *testing.T) {
 		t.Errorf("got %d sources, %d departments, warnings %v", len(f.Sources), len(f.Route.Departments), f.Warnings)
 	}
 	// Its further examples are right as well, once the # is gone.
-	all := regexp.MustCompile(`(?m)^( *)# ( *(- |[a-z-]+:).*)$`).ReplaceAllString(string(configs.Init), "$1$2")
+	all := regexp.MustCompile(`(?m)^( *)# ( *(- |[a-z-]+:).*)$`).ReplaceAllString(string(configs.Start), "$1$2")
 	if !strings.Contains(all, "\nroutes:\n  - match") || !strings.Contains(all, "\n  sales-chat: {") {
 		t.Fatal("nothing was taken up")
 	}
