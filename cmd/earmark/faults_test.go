@@ -71,7 +71,7 @@ func TestFaultyReceiversDelayOnlyThemselves(t *testing.T) {
 		"refuses":   {answer: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }},
 	}
 	const posts = 40
-	s := newSite(t, sourceOf([]string{madePosts(t, posts)}), "tesla: tesla")
+	s := newSite(t, sourceOf(madePosts(t, posts)), "tesla: tesla")
 	text := readFile(t, s.config)
 	var to []string
 	for name, f := range receivers {
@@ -147,7 +147,7 @@ func (s *site) deadAt(destination string) []mention.Dead {
 
 // TestSecondProcessIsRefused: the store has one owner, who is not disturbed.
 func TestSecondProcessIsRefused(t *testing.T) {
-	s := newSite(t, sourceOf([]string{madePosts(t, 50)}), "tesla: tesla")
+	s := newSite(t, sourceOf(madePosts(t, 50)), "tesla: tesla")
 	due := s.due()
 	s.start()
 	other := strings.Replace(readFile(t, s.config), s.addr, freeAddress(t), 1)
@@ -170,7 +170,7 @@ func TestSecondProcessIsRefused(t *testing.T) {
 // TestStopIsOrderly: SIGTERM finishes what is in hand, and the next start sends
 // nothing twice.
 func TestStopIsOrderly(t *testing.T) {
-	s := newSite(t, sourceOf([]string{madePosts(t, 1500)}), "tesla: tesla")
+	s := newSite(t, sourceOf(madePosts(t, 1500)), "tesla: tesla")
 	due := s.due()
 	s.inboxes.pause = 2 * time.Millisecond
 	s.start()

@@ -29,9 +29,14 @@ var arrows = map[string][]string{
 	"ingest/*":          {"ingest/source", "ingest/markup", "ingest/post", "internal/fetch", "internal/mention", "internal/setting"},
 	"ingest":            {"ingest/*", "internal/fetch", "internal/mention", "internal/setting"},
 
-	"classify/intent": {},
-	"classify":        {"classify/intent", "classify/weights", "internal/mention", "internal/setting"},
-	"classify/*":      {"classify", "classify/intent", "classify/corpus", "internal/mention", "internal/setting"},
+	"classify/intent":   {},
+	"classify/weights":  {},
+	"classify/corpus":   {},
+	"classify/text":     {"internal/mention"},
+	"classify/linear":   {"classify/text"},
+	"classify/language": {"classify/linear", "classify/text", "classify/weights"},
+	"classify":          {"classify/intent", "classify/language", "classify/linear", "classify/text", "classify/weights", "internal/mention", "internal/setting"},
+	"classify/train":    {"classify", "classify/*", "internal/mention", "internal/setting"},
 
 	"route":             {"internal/mention", "internal/setting"},
 	"route/destination": {"internal/fetch", "internal/mention", "internal/setting"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -32,10 +33,11 @@ type inboxes struct {
 
 // inbox is what one department received.
 type inbox struct {
-	letters map[string]int // webhook-id → how often it came
-	again   int            // arrivals beyond the first of a webhook-id
-	refused int            // requests that did not verify
-	latency []time.Duration
+	letters  map[string]int // webhook-id → how often it came
+	mentions map[string]int // mention's id → how many different letters were about it
+	again    int            // arrivals beyond the first of a webhook-id
+	refused  int            // requests that did not verify
+	latency  []time.Duration
 }
 
 // letter is the part of a webhook's body that an inbox reads.
@@ -63,7 +65,7 @@ func newInboxes(secret string, departments []string) (*inboxes, error) {
 	}
 	in := &inboxes{secret: secret, verifier: v, boxes: map[string]*inbox{}}
 	for _, d := range departments {
-		in.boxes[d] = &inbox{letters: map[string]int{}}
+		in.boxes[d] = &inbox{letters: map[string]int{}, mentions: map[string]int{}}
 	}
 	return in, nil
 }
@@ -141,6 +143,7 @@ func (in *inboxes) take(box *inbox, l letter) bool {
 		box.again++
 		return false
 	}
+	box.mentions[l.Data.Mention.ID]++
 	box.latency = append(box.latency, time.Since(l.Data.Mention.SeenAt))
 	return true
 }
@@ -185,6 +188,24 @@ func (in *inboxes) again() int {
 	n := 0
 	for _, b := range in.boxes {
 		n += b.again
+	}
+	return n
+}
+
+// about returns how many different letters a department has about each mention.
+func (in *inboxes) about(department string) map[string]int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return maps.Clone(in.boxes[department].mentions)
+}
+
+// refused returns how many requests did not verify.
+func (in *inboxes) refused() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	n := 0
+	for _, b := range in.boxes {
+		n += b.refused
 	}
 	return n
 }

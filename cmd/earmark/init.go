@@ -24,7 +24,7 @@ func (i *initCommand) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(configs.Start)
+	_, err = f.Write(configs.Init)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}

@@ -53,6 +53,9 @@ func newSite(t *testing.T, sources string, tracks ...string) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if n := in.refused(); n > 0 {
+			t.Errorf("%d requests did not verify", n)
+		}
 		stop()
 		if err := wait(); err != nil {
 			t.Error(err)
@@ -281,20 +284,16 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// sharedPosts returns the real posts, which are not part of the repository.
-func sharedPosts(t *testing.T) []string {
+// sharedPosts returns a pattern of the real posts' files, which are not part of
+// the repository.
+func sharedPosts(t *testing.T) string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("..", "..", "..", "shared", "data", "posts", "*.jsonl"))
+	pattern, err := filepath.Abs(filepath.Join("..", "..", "..", "shared", "data", "posts", "*.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) == 0 {
+	if files, err := filepath.Glob(pattern); err != nil || len(files) == 0 {
 		t.Skip("no ../shared/data/posts beside the repository: the real posts are not here")
 	}
-	for i := range files {
-		if files[i], err = filepath.Abs(files[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return files
+	return pattern
 }
