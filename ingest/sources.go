@@ -3,6 +3,7 @@ package ingest
 import (
 	"earmark/ingest/bluesky"
 	"earmark/ingest/hackernews"
+	"earmark/ingest/hook"
 	"earmark/ingest/jsonl"
 	"earmark/ingest/rss"
 	"earmark/ingest/twitter"
@@ -14,6 +15,7 @@ import (
 var Kinds = []Kind{
 	kind("bluesky", "Bluesky, every public post as it is written, through a Jetstream; needs no key", bluesky.New),
 	kind("hackernews", "Hacker News, every story, comment, job and poll; needs no key", hackernews.New),
+	kind("hook", "posts that others push by HTTP, signed or with a token", hook.New),
 	kind("jsonl", "files of JSON lines, one post each: exports, logs, standard input; followed while they grow", jsonl.New),
 	kind("rss", "blogs, news, forums: anything that publishes RSS, Atom or JSON Feed; needs no key", rss.New),
 	kind("twitter", "servers that speak Twitter's API v1.1 (GNU social, Friendica), and archives of posts in its JSON", twitter.New),

@@ -283,9 +283,11 @@ func TestRotatedFileIsReadToItsEnd(t *testing.T) {
 			done := make(chan error, 1)
 			go func() { done <- s.Listen(ctx, "", h.emit) }()
 			time.Sleep(750 * time.Millisecond)
+			synctest.Wait()
 			wantIDs(t, h.ids, ids(0, 3))
 			rotate()
 			time.Sleep(time.Second)
+			synctest.Wait()
 			wantIDs(t, h.ids, ids(0, 9))
 			cancel()
 			if err := <-done; !errors.Is(err, context.Canceled) {
@@ -304,6 +306,7 @@ func TestFollowedLineIsWaitedForUntilItEnds(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- open(t, jsonl.Config{Path: path, Follow: true}).Listen(ctx, "", h.emit) }()
 		time.Sleep(time.Second) // the file is not there yet
+		synctest.Wait()
 		one := line(0)
 		for i, step := range []struct {
 			write string
@@ -311,6 +314,7 @@ func TestFollowedLineIsWaitedForUntilItEnds(t *testing.T) {
 		}{{one[:20], nil}, {one[20:50], nil}, {one[50:], ids(0, 1)}, {"half", ids(0, 1)}} {
 			add(t, path, step.write)
 			time.Sleep(time.Second)
+			synctest.Wait()
 			if !slices.Equal(h.ids, step.want) || len(h.malformed) > 0 {
 				t.Errorf("step %d: got %q, malformed %q", i, h.ids, h.malformed)
 			}
@@ -318,6 +322,7 @@ func TestFollowedLineIsWaitedForUntilItEnds(t *testing.T) {
 		// Truncated in place, as copytruncate does.
 		put(t, path, line(7))
 		time.Sleep(time.Second)
+		synctest.Wait()
 		wantIDs(t, h.ids, []string{"x:p0", "x:p7"})
 		cancel()
 		<-done
