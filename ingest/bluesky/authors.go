@@ -1,6 +1,7 @@
 package bluesky
 
 import (
+	"slices"
 	"strings"
 
 	"earmark/internal/mention"
@@ -92,10 +93,14 @@ type recent struct {
 	next int
 }
 
+const lastFew = 8
+
 type written struct{ did, id string }
 
 func (r *recent) add(did, id string) {
-	if r.max == 0 {
+	ids := r.by[did]
+	// An edit, or an event that is read again: it is among the author's last ones.
+	if r.max == 0 || slices.Contains(ids[max(0, len(ids)-lastFew):], id) {
 		return
 	}
 	if len(r.ring) < r.max {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -174,16 +175,19 @@ func (l *listener) counts() map[string]int {
 	return n
 }
 
+// all waits until every id has come.
 func (l *listener) all(t *testing.T, ids []string) {
 	t.Helper()
+	var missing []string
+	t.Cleanup(func() {
+		if t.Failed() && len(missing) > 0 {
+			t.Logf("missing %q", missing)
+		}
+	})
 	l.until(t, fmt.Sprintf("all %d posts", len(ids)), func() bool {
 		seen := l.counts()
-		for _, id := range ids {
-			if seen[id] == 0 {
-				return false
-			}
-		}
-		return true
+		missing = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return seen[id] > 0 })
+		return len(missing) == 0
 	})
 }
 

@@ -47,20 +47,25 @@ func (d *doubt) see(us int64, seq uint64) (*source.Gap, error) {
 		d.open = false
 		return nil, nil
 	case d.seen >= doubtFrames:
-		return d.settle()
+		return d.settle(false)
 	}
 	return nil, nil
 }
 
-// settle ends the doubt by what has come so far.
-func (d *doubt) settle() (*source.Gap, error) {
-	if !d.open || d.seen == 0 {
+// settle ends the doubt by what has come so far, doubtTime after the last time
+// or when the connection has ended.
+func (d *doubt) settle(ended bool) (*source.Gap, error) {
+	switch {
+	case !d.open:
+		return nil, nil
+	case d.asked.bySeq && (d.seen > 0 || !ended):
+		// Events of these numbers were read before, so some would have come at once;
+		// a server to which they are in the future waits for them, and says nothing.
+		return nil, errRenumbered
+	case d.seen == 0:
 		return nil, nil
 	}
 	d.open = false
-	if d.asked.bySeq {
-		return nil, errRenumbered
-	}
 	return &source.Gap{
 		From: instant(d.asked.last),
 		To:   instant(d.first),

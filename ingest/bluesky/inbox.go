@@ -40,7 +40,7 @@ func newInbox(pos position, asked resume, host string, c Config) *inbox {
 		room:  make(chan struct{}, 1),
 		max:   c.Batch,
 		host:  host,
-		trail: trail{span: time.Duration(c.Rewind).Microseconds()},
+		trail: newTrail(asked, c),
 		pos:   pos,
 		doubt: newDoubt(asked),
 	}
@@ -91,10 +91,10 @@ func (i *inbox) malformed(ctx context.Context, err error) error {
 }
 
 // settle ends the doubt whether the server replayed everything.
-func (i *inbox) settle() error {
+func (i *inbox) settle(ended bool) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	gap, err := i.doubt.settle()
+	gap, err := i.doubt.settle(ended)
 	i.found(gap)
 	return err
 }

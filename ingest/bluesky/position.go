@@ -14,7 +14,7 @@ type position struct {
 	Max  int64  `json:"max"`           // the newest time read from any host
 	Seen bool   `json:"seen,omitzero"` // At is the time of an event, which a server can be expected to send again
 	// v2 only: numbers of Host. Seq is the newest one read; From is where to begin
-	// again, some seconds before it.
+	// again, some seconds before it, or 0 to begin again by time.
 	Seq  uint64 `json:"seq,omitzero"`
 	From uint64 `json:"from,omitzero"`
 }
@@ -91,8 +91,18 @@ type mark struct {
 
 const trailMarks = 64
 
-// add notes an event and returns the number to go back to: of an event at least
-// span older, or of the oldest one known.
+// newTrail begins where a connection does.
+func newTrail(asked resume, c Config) trail {
+	t := trail{span: time.Duration(c.Rewind).Microseconds()}
+	if asked.bySeq {
+		t.marks = []mark{{asked.last - t.span, uint64(asked.cursor)}}
+	}
+	return t
+}
+
+// add notes an event and returns the number to go back to: that of an event at
+// least span older. While none is known, it returns 0: the events before the
+// first one that came may be still to come, if the server mixed them up.
 func (t *trail) add(us int64, seq uint64) uint64 {
 	n := len(t.marks)
 	if n == 0 || us-t.marks[n-1].us >= t.span/trailMarks {
@@ -101,7 +111,10 @@ func (t *trail) add(us int64, seq uint64) uint64 {
 	for len(t.marks) > 1 && t.marks[1].us <= us-t.span {
 		t.marks = t.marks[:copy(t.marks, t.marks[1:])]
 	}
-	return min(t.marks[0].seq, seq)
+	if oldest := t.marks[0]; oldest.us <= us-t.span {
+		return min(oldest.seq, seq)
+	}
+	return 0
 }
 
 func instant(us int64) string {

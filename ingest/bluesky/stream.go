@@ -178,10 +178,10 @@ func (s *stream) forward(ctx, open context.Context, emit source.Emit) error {
 		select {
 		case <-s.inbox.ready:
 		case <-settle.C:
-			err = s.inbox.settle()
+			err = s.inbox.settle(false)
 			settle.Reset(doubtTime)
 		case <-open.Done():
-			if err = s.inbox.settle(); err == nil {
+			if err = s.inbox.settle(true); err == nil {
 				err = context.Cause(open)
 			}
 		}

@@ -53,9 +53,10 @@ func (s *Server) set(change func(*faults)) {
 // Drop cuts every connection now.
 func (s *Server) Drop() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fired[Dropped] += s.open
-	s.cut()
+	s.fired[Dropped] += len(s.conns)
+	conns := s.cut()
+	s.mu.Unlock()
+	closeAll(conns)
 }
 
 // DropAfter cuts each further connection after n frames; 0 stops that.

@@ -144,7 +144,7 @@ func buildDictionary(id uint32) ([]byte, error) {
 	for _, c := range contents[:32] {
 		history = append(history, c...)
 	}
-	return zstd.BuildDict(zstd.BuildDictOptions{ID: id, Contents: contents, History: history, Offsets: [3]int{1, 4, 8}})
+	return zstd.BuildDict(zstd.BuildDictOptions{ID: id, Contents: contents, History: history, Offsets: [3]int{1, 4, 8}, Level: zstd.SpeedFastest})
 }
 
 var words = []string{

@@ -13,12 +13,15 @@ package jetstreamtest
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -30,7 +33,8 @@ type Server struct {
 	http    *http.Server
 	served  sync.WaitGroup
 	closed  bool
-	epoch   int // connections of an earlier epoch are cut
+	down    bool // between Stop and Restart
+	epoch   int  // connections of an earlier epoch are cut
 
 	log    []event
 	base   int    // how many events before log[0] are forgotten
@@ -40,7 +44,7 @@ type Server struct {
 	faults faults
 	fired  map[Fault]int
 	asked  []string // the raw query of every subscription
-	open   int
+	conns  map[*websocket.Conn]bool
 	dict   []byte
 	zip    *zstd.Encoder
 }
@@ -66,7 +70,7 @@ func Start(t testing.TB) *Server {
 
 // Listen runs a server at an address until Close.
 func Listen(addr string) (*Server, error) {
-	s := &Server{addr: addr, step: 1000, fired: map[Fault]int{}, us: time.Now().UnixMicro() - time.Hour.Microseconds()}
+	s := &Server{addr: addr, step: 1000, fired: map[Fault]int{}, conns: map[*websocket.Conn]bool{}, us: time.Now().UnixMicro() - time.Hour.Microseconds()}
 	s.changed = newCond(s)
 	return s, s.serve()
 }
@@ -84,7 +88,7 @@ func (s *Server) serve() error {
 	mux.HandleFunc("/xrpc/network.bsky.jetstream.getZstdDictionary", s.dictionary)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	s.mu.Lock()
-	s.addr, s.http = l.Addr().String(), server
+	s.addr, s.http, s.down = l.Addr().String(), server, false
 	s.mu.Unlock()
 	s.served.Go(func() { _ = server.Serve(l) }) // ends with ErrServerClosed
 	return nil
@@ -111,16 +115,30 @@ func (s *Server) Stop() { s.stop() }
 func (s *Server) stop() {
 	s.mu.Lock()
 	server := s.http
-	s.cut()
+	s.down = true
+	conns := s.cut()
 	s.mu.Unlock()
-	_ = server.Close() // hijacked connections are cut above
+	closeAll(conns)
+	_ = server.Close() // what it says of connections is no news: they were cut
 	s.served.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.conns) > 0 {
+		s.changed.Wait()
+	}
 }
 
-// cut ends every connection; s.mu is held.
-func (s *Server) cut() {
+// cut lets every connection end, and returns them to be closed without s.mu.
+func (s *Server) cut() []*websocket.Conn {
 	s.epoch++
 	s.changed.Broadcast()
+	return slices.Collect(maps.Keys(s.conns))
+}
+
+func closeAll(conns []*websocket.Conn) {
+	for _, c := range conns {
+		_ = c.CloseNow() // it may have ended by itself
+	}
 }
 
 // Restarted says what a restart does to the log.
@@ -188,5 +206,5 @@ func (s *Server) Asked() []string {
 func (s *Server) Open() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.open
+	return len(s.conns)
 }

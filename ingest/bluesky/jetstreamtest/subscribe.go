@@ -163,7 +163,11 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, st stream) {
 	ctx := conn.CloseRead(r.Context())
 
 	s.mu.Lock()
-	s.open++
+	if s.down {
+		s.mu.Unlock()
+		return
+	}
+	s.conns[conn] = true
 	epoch := s.epoch
 	s.mu.Unlock()
 	stop := context.AfterFunc(ctx, func() {
@@ -175,7 +179,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, st stream) {
 	defer func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.open--
+		delete(s.conns, conn)
 		s.changed.Broadcast()
 	}()
 	s.pump(ctx, conn, st, epoch)
