@@ -24,7 +24,7 @@ func (i *initCommand) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(configs.Init)
+	_, err = f.Write(configs.Start)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
