@@ -96,7 +96,7 @@ func (s *Source) readFile(ctx context.Context, path string, at *place, emit sour
 		case items.read <= at.Item:
 			continue // read before
 		default:
-			s.addItem(&b, path, items.read, item, err)
+			s.addItem(&b, path+": "+items.where(), item, err)
 		}
 		full := len(b.Posts)+len(b.Malformed) >= archiveBatch
 		if !full && (!done || items.read <= at.Item) {
@@ -118,19 +118,20 @@ func (p place) String() string {
 }
 
 // addItem reads one item into b.
-func (s *Source) addItem(b *source.Batch, path string, n int, item []byte, err error) {
+func (s *Source) addItem(b *source.Batch, where string, item []byte, err error) {
+	var st status
+	var m mention.Mention
 	if err == nil {
-		var st status
-		if st, err = parseItem(item); err == nil {
-			var m mention.Mention
-			if m, err = s.reader.post(&st); err == nil {
-				b.Posts = append(b.Posts, m)
-				return
-			}
-		}
-		err = fmt.Errorf("item %d: %w", n, err)
+		st, err = parseItem(item)
 	}
-	b.Malformed = append(b.Malformed, fmt.Errorf("%s: %w", path, err))
+	if err == nil {
+		m, err = s.reader.post(&st)
+	}
+	if err != nil {
+		b.Malformed = append(b.Malformed, fmt.Errorf("%s: %w", where, err))
+		return
+	}
+	b.Posts = append(b.Posts, m)
 }
 
 // parseItem reads a post, bare or wrapped as {"tweet": {…}}. An account's own
@@ -140,7 +141,10 @@ func parseItem(item []byte) (status, error) {
 	var wrapped struct {
 		Tweet json.RawMessage `json:"tweet"`
 	}
-	if err := json.Unmarshal(item, &wrapped); err != nil {
+	var mistyped *json.UnmarshalTypeError
+	if err := json.Unmarshal(item, &wrapped); errors.As(err, &mistyped) {
+		return status{}, fmt.Errorf("%s in place of a post", mistyped.Value)
+	} else if err != nil {
 		return status{}, fmt.Errorf("no JSON of a post: %w", err)
 	}
 	if wrapped.Tweet != nil {
@@ -148,7 +152,6 @@ func parseItem(item []byte) (status, error) {
 	}
 	var st status
 	err := json.Unmarshal(item, &st.tweet)
-	var mistyped *json.UnmarshalTypeError
 	if err != nil && !errors.As(err, &mistyped) {
 		return status{}, fmt.Errorf("no JSON of a post: %w", err)
 	}

@@ -18,6 +18,7 @@ type splitter struct {
 	begun bool
 	item  []byte
 	read  int // items so far, those that could not be read included
+	line  int // of JSON lines: the one read last, blank ones counted
 }
 
 var (
@@ -30,7 +31,7 @@ func newSplitter(r io.Reader, max int) *splitter {
 }
 
 // next returns the next item, valid until the call after. Of an item that is too
-// large or cut short it returns an error that names it, and goes on behind it;
+// large or cut short it returns an error, and goes on behind it;
 // io.EOF is the end.
 func (s *splitter) next() ([]byte, error) {
 	if !s.begun {
@@ -69,6 +70,7 @@ func (s *splitter) begin() error {
 func (s *splitter) nextLine() ([]byte, error) {
 	for {
 		s.item = s.item[:0]
+		s.line++
 		total, end := 0, false
 		for !end {
 			part, err := s.in.ReadSlice('\n')
@@ -89,7 +91,7 @@ func (s *splitter) nextLine() ([]byte, error) {
 		switch {
 		case total > s.max:
 			s.read++
-			return nil, fmt.Errorf("line %d of posts: %d bytes: %w", s.read, total, errTooLong)
+			return nil, fmt.Errorf("%d bytes: %w", total, errTooLong)
 		case len(line) > 0:
 			s.read++
 			return line, nil
@@ -105,7 +107,7 @@ func (s *splitter) nextObject() ([]byte, error) {
 		c, err := s.in.ReadByte()
 		if err == io.EOF && depth > 0 {
 			s.read++
-			return nil, fmt.Errorf("post %d: %w", s.read, errTruncated)
+			return nil, errTruncated
 		}
 		if err != nil {
 			return nil, err
@@ -133,8 +135,16 @@ func (s *splitter) nextObject() ([]byte, error) {
 		}
 		s.read++
 		if total > s.max {
-			return nil, fmt.Errorf("post %d: %d bytes: %w", s.read, total, errTooLong)
+			return nil, fmt.Errorf("%d bytes: %w", total, errTooLong)
 		}
 		return s.item, nil
 	}
+}
+
+// where says where the item stands that was read last.
+func (s *splitter) where() string {
+	if s.lines {
+		return fmt.Sprintf("line %d", s.line)
+	}
+	return fmt.Sprintf("item %d", s.read)
 }
