@@ -130,7 +130,7 @@ func (c *collector) write(ctx context.Context, cursor string) bool {
 	defer cancel()
 	if err := c.Save(ctx, c.name, cursor); err != nil {
 		c.meter.errors.Inc()
-		c.log.Warn("cursor not saved", zap.Error(err))
+		c.log.Warn("cursor not saved", zap.NamedError("err", err))
 		return false
 	}
 	c.saved = cursor

@@ -188,7 +188,7 @@ func (p *pass) count(n *tally, posts int, now time.Time) {
 // tell passes on what a batch says beside its posts.
 func (p *pass) tell(b *source.Batch, now time.Time) {
 	if n := len(b.Malformed); n > 0 {
-		p.log.Warn("malformed items skipped", zap.Int("count", n), zap.Error(b.Malformed[0]))
+		p.log.Warn("malformed items skipped", zap.Int("count", n), zap.NamedError("err", b.Malformed[0]))
 	}
 	if g := b.Gap; g != nil {
 		p.health.gaps.Add(1)

@@ -158,7 +158,7 @@ func (l *listener) listen(p *pass, cursor string) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v", v)
-			l.log.Error("source panicked", zap.Error(err), zap.ByteString("stack", debug.Stack()))
+			l.log.Error("source panicked", zap.NamedError("err", err), zap.ByteString("stack", debug.Stack()))
 		}
 	}()
 	return l.source.Listen(p.ctx, cursor, p.emit)
@@ -175,7 +175,7 @@ func (l *listener) report(o outcome, wait time.Duration) {
 		return
 	}
 	l.meter.errors.Inc()
-	fields := []zap.Field{zap.Error(o.err), zap.Duration("retry_in", wait)}
+	fields := []zap.Field{zap.NamedError("err", o.err), zap.Duration("retry_in", wait)}
 	var status *fetch.StatusError
 	if errors.As(o.err, &status) {
 		fields = append(fields, zap.Int("status", status.Status))
