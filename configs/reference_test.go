@@ -189,7 +189,7 @@ func (w *writer) key(indent int, path string, f setting.Field) {
 	case setting.IsSecret(f.Type):
 		at := strings.Split(path, ".")
 		name := strings.ToUpper(strings.Join(at[1:], "_"))
-		set := f.Required || strings.HasPrefix(examples[path], "!")
+		set := f.Required || examples[path] == "!"
 		w.line(indent, "%s%s_env: %s", map[bool]string{false: "#"}[set], f.Key, name)
 		w.line(indent, "#%s_file: secrets/%s", f.Key, strings.ToLower(name))
 	case f.Type.Kind() == reflect.Struct && !setting.IsText(f.Type):
