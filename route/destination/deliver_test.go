@@ -266,6 +266,27 @@ func TestBreakerOpensOnASeventyPercentShare(t *testing.T) {
 	})
 }
 
+func TestTenFailuresInARowOpenTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &scripted{answer: func(n int) answer {
+			if n <= 40 { // so that ten failures are a small share
+				return answer{status: 200}
+			}
+			return answer{status: 500}
+		}}
+		d := over(s, gateConfig{}, Options{})
+		for n := range 50 {
+			if got := d.State().Breaker; got != "closed" {
+				t.Fatalf("after %d attempts the breaker is %s", n, got)
+			}
+			d.Deliver(t.Context(), sample(), nil)
+		}
+		if got := d.State().Breaker; got != "open" {
+			t.Errorf("after ten failures in a row the breaker is %s", got)
+		}
+	})
+}
+
 func TestOldFailuresDoNotOpenTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scripted{answer: func(n int) answer {
@@ -418,6 +439,10 @@ func TestEndOfContextIsNoAttempt(t *testing.T) {
 		}
 		if since := d.State().FailingSince; !since.IsZero() {
 			t.Errorf("failing since %v: a stop is no failure", since)
+		}
+		close(s.block)
+		if r := d.Deliver(t.Context(), sample(), nil); r.Verdict != OK {
+			t.Errorf("the next one: %+v, want ok", r)
 		}
 	})
 }

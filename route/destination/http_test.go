@@ -348,7 +348,11 @@ func TestHostileAnswersAreBounded(t *testing.T) {
 					c.answer(conn)
 				}
 			})
-			d := open(t, "webhook", &Webhook{URL: url, HTTP: HTTP{Timeout: setting.Duration(time.Second)}}, Options{})
+			timeout := time.Second
+			if c.verdict == OK {
+				timeout = 20 * time.Second // 2xx is enough; the rest is not waited for
+			}
+			d := open(t, "webhook", &Webhook{URL: url, HTTP: HTTP{Timeout: setting.Duration(timeout)}}, Options{})
 			var before, after runtime.MemStats
 			runtime.GC()
 			runtime.ReadMemStats(&before)
@@ -363,7 +367,7 @@ func TestHostileAnswersAreBounded(t *testing.T) {
 				t.Errorf("%+v, want %s with status %d", r, c.verdict, c.status)
 			}
 			if took > 4*time.Second {
-				t.Errorf("it took %v, the timeout is 1s", took)
+				t.Errorf("it took %v", took)
 			}
 			if grown := after.TotalAlloc - before.TotalAlloc; grown > 8<<20 {
 				t.Errorf("%d MiB allocated", grown>>20)
@@ -478,7 +482,7 @@ func TestUnknownCertificateIsTriedAgain(t *testing.T) {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	t.Cleanup(s.Close)
 	r := open(t, "webhook", &Webhook{URL: s.URL}, Options{}).Deliver(t.Context(), sample(), nil)
-	if r.Verdict != Retry || !strings.Contains(r.Reason, "certificate") || reached.Load() != 0 {
+	if r.Verdict != Retry || !strings.HasPrefix(r.Reason, "tls: ") || !strings.Contains(r.Reason, "certificate") || reached.Load() != 0 {
 		t.Errorf("%+v, reached %d times; want retry for its certificate", r, reached.Load())
 	}
 }

@@ -146,14 +146,13 @@ func judge(a answer, c circumstances) (v Verdict, after time.Duration, why strin
 	return Retry, after, ""
 }
 
-// delay is how long to wait after attempt n. What was asked for is a floor,
-// never undercut by jitter; so is then the schedule.
+// delay is how long to wait after attempt n. What was asked for, at most
+// maxAsked, is a floor, never undercut by jitter; so is then the schedule.
 func delay(n int, asked time.Duration, r float64) time.Duration {
 	base := schedule[min(max(n, 0), len(schedule)-1)]
 	if asked <= 0 {
 		return time.Duration(float64(base) * (1 - jitter + 2*jitter*r))
 	}
-	asked = min(asked, maxAsked)
 	longest := max(base, asked)
 	late := time.Duration(float64(longest) * (1 + jitter*r))
 	return min(late, max(maxAsked, base))
