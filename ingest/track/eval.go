@@ -10,11 +10,11 @@ import (
 // scratch is what matching one text needs; a set keeps some for use again.
 type scratch struct {
 	tokenizer
-	set    *Set
-	text   string
-	padded []byte // text, and zeros behind it: scan reads whole blocks
+	set  *Set
+	text string
+	last [blockSize]byte // the last block of the text, zeros behind it
 
-	letters     [maxWord + 4 + hashPad]byte // the word that lexicon.letters reads
+	letters     [2*maxWord + hashPad]byte // the word that scan reads, folded
 	tok, ahead  token
 	front, back []reached
 
@@ -66,9 +66,6 @@ func newTokenizer(o Options) *tokenizer {
 	return &tokenizer{folder: folderFor(o), folded: make([]byte, 0, maxWord+64)}
 }
 
-// scanPad is how far behind the text scan reads: a block and a word.
-const scanPad = 64 + hashPad
-
 func (sc *scratch) begin(text string) {
 	if sc.epoch++; sc.epoch == 0 {
 		clear(sc.terms)
@@ -77,12 +74,6 @@ func (sc *scratch) begin(text string) {
 	}
 	sc.text = text
 	sc.hits, sc.tracks, sc.counted = sc.hits[:0], sc.tracks[:0], false
-	if need := len(text) + scanPad; need > cap(sc.padded) {
-		sc.padded = make([]byte, 2*need)
-	}
-	sc.padded = sc.padded[:len(text)+scanPad]
-	copy(sc.padded, text)
-	clear(sc.padded[len(text):])
 }
 
 // found notes an occurrence of a term. They come in the order of the text.

@@ -55,7 +55,9 @@ type folder struct {
 	index [tableEnd >> pageBits]uint16
 	pages [][pageSize]entry
 	long  []string
-	short [0x800]entry // the first pages again: all of two bytes and less
+	// pairs are the entries of all characters of two bytes again, by the low
+	// bits of the first byte and the second; nothing where these are no character.
+	pairs [32][256]entry
 }
 
 // One table for each setting of Options.KeepAccents, made when first needed: it
@@ -89,9 +91,9 @@ func newFolder(keepAccents bool) *folder {
 			known[page] = at
 		}
 		f.index[p] = at
-		if p < len(f.short)/pageSize {
-			copy(f.short[p*pageSize:], page[:])
-		}
+	}
+	for r := rune(0x80); r < 0x800; r++ {
+		f.pairs[r>>6][0x80|r&0x3F] = f.of(r)
 	}
 	return f
 }
@@ -131,9 +133,9 @@ func (f *folder) of(r rune) entry {
 func (f *folder) at(text string, i int) (entry, int) {
 	switch b := text[i]; {
 	case b < utf8.RuneSelf:
-		return f.short[b], 1
+		return f.pages[0][b], 1
 	case b >= 0xC2 && b < 0xE0 && i+1 < len(text) && text[i+1]&0xC0 == 0x80:
-		return f.short[int(b&0x1F)<<6|int(text[i+1]&0x3F)], 2
+		return f.pairs[b&0x1F][text[i+1]], 2
 	case b >= 0xE1 && b < 0xED && i+2 < len(text) && text[i+1]&0xC0 == 0x80 && text[i+2]&0xC0 == 0x80:
 		r := rune(b&0x0F)<<12 | rune(text[i+1]&0x3F)<<6 | rune(text[i+2]&0x3F)
 		return f.pages[f.index[r>>pageBits]][r&(pageSize-1)], 3

@@ -12,15 +12,20 @@ import (
 //
 // The text is looked at in blocks of 64 bytes, each as a mask of the bytes that
 // belong to words. A run of them that is plain ASCII is one word, and is hashed
-// in place; any other run is left to runWords.
+// in place; any other run is left to otherRun.
 func (x *lexicon) scan(sc *scratch) {
-	text := unsafe.Pointer(unsafe.SliceData(sc.padded))
-	filter, shift := x.filter, x.shift&63
+	text := sc.text
+	filter, shift, prefixes := x.filter, x.shift&63, x.leads != nil
 	open := -1 // where a run began that goes on from an earlier block
 	var openSpecial uint64
-	// One block may lie wholly in the padding: it ends a last run.
-	for base := 0; base <= len(sc.text); base += 64 {
-		words, special := classify((*[64]byte)(unsafe.Add(text, base)))
+	// A last block may lie wholly behind the text: it ends a last run.
+	for base := 0; base <= len(text); base += 64 {
+		block := unsafe.Add(unsafe.Pointer(unsafe.StringData(text)), base)
+		if base+blockSize > len(text) {
+			clear(sc.last[copy(sc.last[:], text[base:]):])
+			block = unsafe.Pointer(&sc.last)
+		}
+		words, special := classify((*[64]byte)(block))
 		edges := words ^ words<<1
 		if open >= 0 {
 			edges ^= 1
@@ -30,7 +35,7 @@ func (x *lexicon) scan(sc *scratch) {
 			}
 			end := bits.TrailingZeros64(edges)
 			edges &= edges - 1
-			x.run(sc, open, base+end, openSpecial|special<<1<<(63-end))
+			x.openRun(sc, open, base+end, openSpecial|special<<1<<(63-end))
 			open = -1
 		}
 		for edges != 0 {
@@ -43,56 +48,62 @@ func (x *lexicon) scan(sc *scratch) {
 			e := bits.TrailingZeros64(edges)
 			edges &= edges - 1
 			n := e - s
-			if n > 16 || special>>(s&63)<<((64-n)&63) != 0 {
-				x.run(sc, base+s, base+e, special>>s<<(64-n))
+			if special>>(s&63)<<((64-n)&63) != 0 {
+				x.otherRun(sc, base+s, base+e)
 				continue
 			}
-			k0 := (load8(text, base+s) | spaces) & masks0[n&31]
-			k1 := (load8(text, base+s+8) | spaces) & masks1[n&31]
+			if n > 16 {
+				x.openRun(sc, base+s, base+e, 0)
+				continue
+			}
+			k0 := (load8(block, s) | spaces) & masks0[n&31]
+			k1 := (load8(block, s+8) | spaces) & masks1[n&31]
 			h := hash2(k0, k1)
 			bit := h >> shift
-			if filter[bit>>6]>>(bit&63)&1 != 0 && x.isHead(h) || x.leads != nil && x.lead(k0, n) {
+			if filter[bit>>6]>>(bit&63)&1 != 0 && x.isHead(h) || prefixes && x.lead(k0, n) {
 				x.walk(sc, base+s)
 			}
 		}
 	}
 }
 
-// load8 reads eight bytes at p+i without asking whether they are there: scan
-// stays within sc.padded, which goes on for scanPad bytes behind the text.
+// blockSize is how far from its start a block is read: a word of sixteen bytes
+// may begin with its last byte.
+const blockSize = 64 + hashPad
+
+// load8 reads eight bytes at p+i without asking whether they are there. What is
+// read so lies in a block, or in a buffer of this package's own.
 func load8(p unsafe.Pointer, i int) uint64 {
 	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(p, i))[:])
 }
 
-// run looks up the words of a run that is long, or lies in two blocks, or has
-// special bytes.
-func (x *lexicon) run(sc *scratch, start, end int, special uint64) {
+// openRun looks up the words of a run that is long, or lies in two blocks.
+func (x *lexicon) openRun(sc *scratch, start, end int, special uint64) {
 	n := end - start
 	if special != 0 || n > maxWord {
-		x.runWords(sc, start, end)
+		x.otherRun(sc, start, end)
 		return
 	}
-	b := sc.padded[start:]
-	k0 := binary.LittleEndian.Uint64(b) | spaces
-	var h uint64
-	if n <= 16 {
-		h = hash2(k0&masks0[n&31], (binary.LittleEndian.Uint64(b[8:])|spaces)&masks1[n&31])
-	} else {
-		h = hashLong(b, n)
+	clear(sc.letters[copy(sc.letters[:], sc.text[start:end]):][:hashPad])
+	for i := 0; i < n; i += 8 {
+		v := binary.LittleEndian.Uint64(sc.letters[i:]) | spaces
+		binary.LittleEndian.PutUint64(sc.letters[i:], v)
+	}
+	x.lookLetters(sc, start, n)
+}
+
+// lookLetters looks up the word at start, of which the n bytes of the folded form
+// are in sc.letters.
+func (x *lexicon) lookLetters(sc *scratch, start, n int) {
+	word := unsafe.Pointer(&sc.letters)
+	k0 := load8(word, 0)
+	h := hash2(k0&masks0[n&31], load8(word, 8)&masks1[n&31])
+	if n > 16 {
+		h = hashWord(sc.letters[:], n)
 	}
 	if x.begins(h) || x.leads != nil && x.lead(k0, n) {
 		x.walk(sc, start)
 	}
-}
-
-// hashLong hashes the lower-cased form of the n ASCII letters and digits that b
-// begins with.
-func hashLong(b []byte, n int) uint64 {
-	var lower [maxWord + hashPad]byte
-	for i := range n {
-		lower[i] = b[i] | 0x20
-	}
-	return hashWord(lower[:], n)
 }
 
 const (
@@ -103,9 +114,9 @@ const (
 // classify tells which of 64 bytes belong to words (letters, digits, the
 // underscore, all that is not ASCII), and which of those need more than ASCII's
 // rules (the last two). Eight bytes at a time: adding to a byte below 0x80 sets
-// its high bit when it is at or above a bound.
+// its high bit when it is at or above a bound; a product then moves the eight
+// high bits into its top byte.
 func classify(block *[64]byte) (words, special uint64) {
-	var odd uint64
 	for i := 0; i < 64; i += 8 {
 		v := binary.LittleEndian.Uint64(block[i:])
 		low := v &^ highs
@@ -113,22 +124,18 @@ func classify(block *[64]byte) (words, special uint64) {
 		alpha := (lower + 0x1F1F1F1F1F1F1F1F) &^ (lower + 0x0505050505050505)
 		digit := (low + 0x5050505050505050) &^ (low + 0x4646464646464646)
 		under := ^((low ^ 0x5F5F5F5F5F5F5F5F) + 0x7F7F7F7F7F7F7F7F)
-		high := (v | under) & highs
-		odd |= high
-		words |= gather((alpha|digit)&highs|high) << i
-	}
-	if odd != 0 {
-		for i := 0; i < 64; i += 8 {
-			v := binary.LittleEndian.Uint64(block[i:])
-			under := ^((v&^highs ^ 0x5F5F5F5F5F5F5F5F) + 0x7F7F7F7F7F7F7F7F)
-			special |= gather((v|under)&highs) << i
-		}
+		odd := (v | under) & highs
+		all := (alpha|digit)&highs | odd
+		words = words>>8 | (all>>7*gather)&top
+		special = special>>8 | (odd>>7*gather)&top
 	}
 	return words, special
 }
 
-// gather moves the high bit of each byte into one byte, the first one lowest.
-func gather(v uint64) uint64 { return v >> 7 * 0x0102040810204080 >> 56 }
+const (
+	gather = 0x0102040810204080
+	top    = 0xFF << 56
+)
 
 // token looks up one token.
 func (x *lexicon) token(sc *scratch, t *token) {

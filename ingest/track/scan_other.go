@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// The entries that runWords reads by itself.
+// The entries that are read here.
 const (
 	// A letter of at most three bytes that combines with nothing; compared with
 	// an entry's top bits.
@@ -14,101 +14,120 @@ const (
 	simpleSolo = entry(solo)<<28 | entryLong | itself
 )
 
-// runWords looks up every word of a run that is not plain ASCII. Words of
-// letters alone, and single characters that nothing belongs to, are most of
-// most texts, and are read here; the tokenizer reads the rest.
+// otherRun looks up every word of a run that is not plain ASCII. A run that is
+// one word of letters is read here.
+func (x *lexicon) otherRun(sc *scratch, start, end int) {
+	if n, at := sc.foldLetters(start, end); at == end {
+		x.lookLetters(sc, start, n)
+		return
+	}
+	x.runWords(sc, start, end)
+}
+
+// runWords looks up the words of a run one by one. Single characters of scripts
+// without spaces are read here, being most words of most such texts; the
+// tokenizer reads the rest.
 func (x *lexicon) runWords(sc *scratch, start, end int) {
 	text := sc.text[:end]
-	before := start // of the character before i, where that was such a one
+	filter, shift := x.filter, x.shift&63
+	single := start // where the last single character began: marks belong to it
 	for i := start; i < end; {
-		e, size := sc.at(text, i)
-		switch {
-		case e == simpleSolo:
-			if x.begins(hash2(soloBytes(text, i, size), 0)) && !sc.extends(text, i+size) {
-				x.walk(sc, i)
-			}
-			before = i
-			i += size
-			continue
-		case e>>26 == simpleLetter:
-			if next := x.letters(sc, text, i); next > i {
-				i = next
-				before = i
+		if i+3 <= len(text) {
+			v := uint32(text[i]) | uint32(text[i+1])<<8 | uint32(text[i+2])<<16
+			if v&0xC0C0F0 == 0x8080E0 && (inHan(v) || sc.of(runeOf(v)) == simpleSolo) {
+				h := hash2(uint64(v), 0)
+				bit := h >> shift
+				if filter[bit>>6]>>(bit&63)&1 != 0 && x.isHead(h) && !sc.extends(i+3, end) {
+					x.walk(sc, i)
+				}
+				single = i
+				i += 3
 				continue
 			}
-		case e.class() == gap:
-			i += size
-			before = i
-			continue
-		case e.class() == mark || e.class() == hidden:
-			i = before // it belongs to the character there
 		}
-		if !sc.next(text, i, end, false, &sc.tok) {
+		e, size := sc.at(text, i)
+		switch e.class() {
+		case gap:
+			i += size
+			single = i
+			continue
+		case mark, hidden:
+			i = single
+		case letter:
+			if next := x.letters(sc, i, end); next > i {
+				i, single = next, next
+				continue
+			}
+		}
+		if !sc.next(sc.text, i, end, false, &sc.tok) {
 			return
 		}
 		x.token(sc, &sc.tok)
 		i = sc.tok.rawEnd
-		before = i
+		single = i
 	}
 }
 
-func soloBytes(text string, i, size int) uint64 {
-	k := uint64(text[i]) | uint64(text[i+1])<<8 | uint64(text[i+2])<<16
-	if size == 4 {
-		k |= uint64(text[i+3]) << 24
-	}
-	return k
-}
+// inHan reports whether the three bytes of v are of U+5000 to U+9FFF.
+func inHan(v uint32) bool { return v&0xFF-0xE5 <= 0xE9-0xE5 }
+
+// runeOf decodes three bytes that have the form of a character.
+func runeOf(v uint32) rune { return rune(v&0x0F<<12 | v>>8&0x3F<<6 | v>>16&0x3F) }
 
 // extends reports whether what stands at i belongs to the character before it.
-func (f *folder) extends(text string, i int) bool {
-	if i >= len(text) {
+func (sc *scratch) extends(i, end int) bool {
+	if i >= end {
 		return false
 	}
-	e, _ := f.at(text, i)
+	e, _ := sc.at(sc.text, i)
 	return e.class() == mark || e.class() == hidden
 }
 
 // letters looks up the word at i and returns where it ends, or i when it is not
-// of simple letters alone. The word's first sixteen bytes are gathered in two
-// registers: read back from memory they would have to wait for the writes.
-func (x *lexicon) letters(sc *scratch, text string, i int) int {
-	var k0, k1 uint64
-	n, at := uint(0), i
-	short := &sc.short
-	for at < len(text) && n < maxWord {
-		var e entry
+// of simple letters alone.
+func (x *lexicon) letters(sc *scratch, i, end int) int {
+	n, at := sc.foldLetters(i, end)
+	if n == 0 {
+		return i
+	}
+	if at < end {
+		switch e, _ := sc.at(sc.text, at); e.class() {
+		case letter, mark, hidden, joiner:
+			return i
+		}
+	}
+	x.lookLetters(sc, i, n)
+	return at
+}
+
+// foldLetters writes the folded form of the simple letters from i on into
+// sc.letters; it returns how many bytes they have there, and where they end.
+func (sc *scratch) foldLetters(i, end int) (n, at int) {
+	const wrap = len(sc.letters) - hashPad - 1 // tells the compiler that n stays below
+	text, word, pairs := sc.text[:min(end, i+maxWord)], &sc.letters, &sc.pairs
+	for at = i; at < len(text); {
 		b, size := text[at], 2
-		if b < utf8.RuneSelf {
-			e, size = short[b], 1
-		} else if b-0xC2 < 0xE0-0xC2 && at+1 < len(text) && text[at+1]&0xC0 == 0x80 {
-			e = short[int(b&0x1F)<<6|int(text[at+1]&0x3F)]
-		} else {
+		var e entry
+		switch {
+		case b < utf8.RuneSelf:
+			if b == '_' {
+				return n, at
+			}
+			word[n&wrap] = b | 0x20
+			n++
+			at++
+			continue
+		case b < 0xE0 && at+1 < len(text):
+			e = pairs[b&0x1F][text[at+1]]
+		default:
 			e, size = sc.at(text, at)
 		}
 		if e>>26 != simpleLetter {
-			if c := e.class(); c == letter || c == mark || c == hidden || c == joiner {
-				return i
-			}
-			break
+			return n, at
 		}
-		v := uint64(e & (1<<24 - 1))
-		// A shift by less than none is one by more than 63, and leaves nothing.
-		k0 |= v << (8 * n)
-		k1 |= v>>(64-8*n) | v<<(8*n-64)
-		binary.LittleEndian.PutUint32(sc.letters[n:], uint32(e))
-		n += uint(e.size())
+		binary.LittleEndian.PutUint32(word[n&wrap:], uint32(e))
+		n += e.size()
 		at += size
 	}
-	if n >= maxWord {
-		return i
-	}
-	h := hash2(k0, k1)
-	if n > 16 {
-		h = hashWord(sc.letters[:], int(n))
-	}
-	if x.begins(h) || x.leads != nil && x.lead(k0, int(n)) {
-		x.walk(sc, i)
-	}
-	return at
+	return n, at
 }
