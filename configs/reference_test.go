@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,8 +54,7 @@ var examples = map[string]string{
 	"sources.common.every": "5m", "sources.common.tracks": "[brand]", "sources.common.languages": "[en, da]",
 	"sources.bluesky.hosts": `["wss://jetstream1.us-east.bsky.network"]`, "sources.bluesky.path": "/subscribe",
 	"sources.bluesky.dids": `["did:plc:acmeacmeacmeacmeacmeacme"]`, "sources.bluesky.compress": "zstd", "sources.bluesky.dictionary": "zstd_dictionary",
-	"sources.hook.secret": "!",
-	"sources.rss.urls":    `!["https://blog.acme.example/feed"]`, "sources.hackernews.backfill": "1000",
+	"sources.rss.urls": `!["https://blog.acme.example/feed"]`, "sources.hackernews.backfill": "1000",
 	"sources.twitter.server": "!https://social.example/api", "sources.twitter.timelines": "![mentions]",
 	"sources.twitter.searches": `["acme"]`, "sources.twitter.users": "[acmehq]", "sources.twitter.user": "acmehq",
 	"sources.twitter.archive": "archive/tweets.js", "sources.twitter.author": "acmehq", "sources.twitter.consumer_key": "XXXXXXXX",
@@ -68,16 +68,16 @@ var examples = map[string]string{
 
 // example returns what to show at path, and whether the key is set to it.
 func example(path string, f setting.Field) (value string, set bool) {
+	if f.Example != "" {
+		return yaml(f.Example), f.Required
+	}
 	for _, name := range []string{path, f.Key, setting.TypeName(f.Type)} {
 		if v, ok := examples[name]; ok {
 			v, set = strings.CutPrefix(v, "!")
 			return v, set || f.Required
 		}
-		if f.Example != "" {
-			return yaml(f.Example), f.Required
-		}
 	}
-	panic(fmt.Sprintf("%s: write an example tag, or one in configs/reference_test.go", path))
+	panic(fmt.Sprintf("%s: give its field an example tag", path))
 }
 
 type writer struct{ strings.Builder }
@@ -108,69 +108,80 @@ func (w *writer) text(indent int, text string) {
 // top writes one section of the file.
 func (w *writer) top(f setting.Field) {
 	w.text(0, f.Doc)
-	switch f.Key {
-	case "sources":
-		w.line(0, "sources:")
-		for i, k := range ingest.Kinds {
-			w.text(2, k.Summary)
-			w.line(2, "- kind: %s", k.Name)
-			if i == 0 {
-				w.text(4, "every source may have these")
-			}
-			w.line(4, "name: %s", k.Name)
-			if i == 0 {
-				w.keys(4, "sources.common", reflect.TypeFor[ingest.Common](), "kind", "name")
-				w.text(4, "and these are of this kind")
-			}
-			w.keys(4, "sources."+k.Name, reflect.TypeOf(k.Config()).Elem())
-		}
-	case "destinations":
-		w.line(0, "destinations:")
-		for _, k := range destination.Kinds {
-			w.text(2, k.Summary)
-			w.line(2, "%s:", k.Name)
-			w.line(4, "kind: %s", k.Name)
-			w.keys(4, "destinations."+k.Name, reflect.TypeOf(k.Config()).Elem())
-		}
-	case "tracks":
-		w.line(0, "tracks:")
-		w.line(2, `brand: 'acme OR @acmehq OR url:acme.example -"acme brick"'`)
-		w.text(2, "the same at length")
-		w.line(2, "cloud:")
-		w.line(4, "query: %s", examples["tracks.query"])
-	case "departments":
-		w.line(0, "departments:")
-		w.line(2, "support:")
-		w.keys(4, "departments", f.Type.Elem())
-		var names []string
-		for _, k := range destination.Kinds {
-			names = append(names, k.Name)
-		}
-		w.line(2, "sales:  { owns: [sales], send: [slack], at_least: 0.8 }")
-		w.line(2, "others: { owns: [recruiting, feedback, investor], send: [%s] }", strings.Join(names, ", "))
-	case "routes":
-		w.line(0, "routes:")
-		w.line(2, "-")
-		for _, r := range setting.Fields(f.Type.Elem()) {
-			w.text(4, r.Doc)
-			if r.Key == "routes" { // the same keys again
-				w.line(4, `routes: [{ match: language == "da", to: [webhook] }]`)
-				continue
-			}
-			v, _ := example("routes."+r.Key, r)
-			w.line(4, "%s: %s", r.Key, v)
-		}
-	case "thin":
+	section, ok := map[string]func(setting.Field){
+		"tracks": w.tracks, "sources": w.sources, "departments": w.departments, "routes": w.routes, "destinations": w.destinations,
+	}[f.Key]
+	switch {
+	case ok:
+		w.line(0, "%s:", f.Key)
+		section(f)
+	case f.Key == "thin":
 		w.line(0, "thin: { x: [all] }")
 	default:
 		w.key(0, "", f)
 	}
 }
 
+func (w *writer) tracks(setting.Field) {
+	w.line(2, `brand: 'acme OR @acmehq OR url:acme.example -"acme brick"'`)
+	w.text(2, "the same at length")
+	w.line(2, "cloud:")
+	w.line(4, "query: %s", examples["tracks.query"])
+}
+
+func (w *writer) sources(setting.Field) {
+	for i, k := range ingest.Kinds {
+		w.text(2, k.Summary)
+		w.line(2, "- kind: %s", k.Name)
+		if i == 0 {
+			w.text(4, "every source may have these")
+		}
+		w.line(4, "name: %s", k.Name)
+		if i == 0 {
+			w.keys(4, "sources.common", reflect.TypeFor[ingest.Common](), "kind", "name")
+			w.text(4, "and these are of this kind")
+		}
+		w.keys(4, "sources."+k.Name, reflect.TypeOf(k.Config()).Elem())
+	}
+}
+
+func (w *writer) departments(f setting.Field) {
+	w.line(2, "support:")
+	w.keys(4, "departments", f.Type.Elem())
+	var all []string
+	for _, k := range destination.Kinds {
+		all = append(all, k.Name)
+	}
+	w.line(2, "sales:  { owns: [sales], send: [slack], at_least: 0.8 }")
+	w.line(2, "others: { owns: [recruiting, feedback, investor], send: [%s] }", strings.Join(all, ", "))
+}
+
+func (w *writer) routes(f setting.Field) {
+	w.line(2, "-")
+	for _, r := range setting.Fields(f.Type.Elem()) {
+		w.text(4, r.Doc)
+		if r.Key == "routes" { // the same keys again
+			w.line(4, `routes: [{ match: language == "da", to: [webhook] }]`)
+			continue
+		}
+		v, _ := example("routes."+r.Key, r)
+		w.line(4, "%s: %s", r.Key, v)
+	}
+}
+
+func (w *writer) destinations(setting.Field) {
+	for _, k := range destination.Kinds {
+		w.text(2, k.Summary)
+		w.line(2, "%s:", k.Name)
+		w.line(4, "kind: %s", k.Name)
+		w.keys(4, "destinations."+k.Name, reflect.TypeOf(k.Config()).Elem())
+	}
+}
+
 // keys writes every key of a struct but some.
 func (w *writer) keys(indent int, path string, t reflect.Type, but ...string) {
 	for _, f := range setting.Fields(t) {
-		if !f.Name && !strings.Contains(" "+strings.Join(but, " ")+" ", " "+f.Key+" ") {
+		if !f.Name && !slices.Contains(but, f.Key) {
 			w.key(indent, path, f)
 		}
 	}
@@ -189,8 +200,7 @@ func (w *writer) key(indent int, path string, f setting.Field) {
 	case setting.IsSecret(f.Type):
 		at := strings.Split(path, ".")
 		name := strings.ToUpper(strings.Join(at[1:], "_"))
-		set := f.Required || examples[path] == "!"
-		w.line(indent, "%s%s_env: %s", map[bool]string{false: "#"}[set], f.Key, name)
+		w.line(indent, "%s%s_env: %s", map[bool]string{false: "#"}[f.Required], f.Key, name)
 		w.line(indent, "#%s_file: secrets/%s", f.Key, strings.ToLower(name))
 	case f.Type.Kind() == reflect.Struct && !setting.IsText(f.Type):
 		w.line(indent, "%s:", f.Key)

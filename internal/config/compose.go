@@ -44,6 +44,9 @@ func (d *decoder) tracks(f *File) {
 	for _, t := range f.Tracks {
 		path := "tracks." + t.Name
 		d.name(t.Name, path, "track")
+		if d.comment(path) {
+			continue
+		}
 		_, err := track.Parse(t.Query, track.Options{KeepAccents: f.KeepAccents})
 		if err == nil || t.Query == "" && d.hasProblem(path) {
 			continue
@@ -60,6 +63,36 @@ func (d *decoder) tracks(f *File) {
 	if !d.written("tracks") {
 		d.wrong(place{1, 1}, "tracks", `write tracks: { brand: 'acme OR @acmehq' }`, "is missing: nothing would be a mention")
 	}
+}
+
+// comment warns of a query that ends, or never begins, at a # that YAML takes
+// for a comment, and reports whether nothing is left of it.
+func (d *decoder) comment(path string) (empty bool) {
+	n := find(d.root, path)
+	if q := d.query(path); q != nil {
+		n = q
+	}
+	if n == nil || n.at.line > len(d.lines) || n.kind != null && (n.kind != scalar || n.style != 0) {
+		return false
+	}
+	end := n.at
+	if n.kind == scalar {
+		end = n.within(len(n.text), d.lines)
+	}
+	line := []rune(d.lines[end.line-1])
+	rest := strings.TrimSpace(string(line[min(end.column-1, len(line)):]))
+	if len(rest) < 2 || rest[0] != '#' || rest[1] == ' ' || rest[1] == '#' {
+		return false
+	}
+	const remedy = `write the query as '…', and each ' inside it twice`
+	if n.kind == null {
+		// That says why it is missing.
+		d.problems = slices.DeleteFunc(d.problems, func(p Problem) bool { return p.Path == path+".query" })
+		d.wrong(locate(d.root, path), path, remedy, "the query is empty: what follows # is a comment")
+		return true
+	}
+	d.warn(end, path, remedy, "what follows # is a comment, and no part of the query")
+	return false
 }
 
 // query returns the scalar that holds a track's query, in either of its forms.

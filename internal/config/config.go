@@ -9,10 +9,8 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"time"
@@ -193,23 +191,4 @@ func (c Company) Check() error {
 		return setting.Wrong("timezone", "write a name such as Europe/Copenhagen", "there is no time zone %q", c.Timezone)
 	}
 	return nil
-}
-
-// Find returns the configuration to use when the user named none: earmark.yaml
-// here, or the system's.
-func Find() (string, error) {
-	for _, path := range places() {
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("no configuration (looked for %s)", strings.Join(places(), ", "))
-}
-
-func places() []string {
-	all := []string{"earmark.yaml"}
-	if dir, err := os.UserConfigDir(); err == nil {
-		all = append(all, filepath.Join(dir, "earmark", "earmark.yaml"))
-	}
-	return append(all, "/etc/earmark/earmark.yaml")
 }

@@ -119,7 +119,7 @@ func TestLargeFilesAreBounded(t *testing.T) {
 		"bytes":    "a: " + strings.Repeat("x", 3<<20),
 		"mappings": strings.Repeat("{a: ", 1<<16),
 		"quote":    "a: \"" + strings.Repeat("\\n", 1<<17),
-		"steps":    steps1(1200),
+		"steps":    staircase(1200),
 	} {
 		start := time.Now()
 		_, problems := parseAll(t, []byte(text), testOptions())
@@ -140,8 +140,8 @@ func many(format string, n int) string {
 	return b.String()
 }
 
-// steps1 nests n mappings, each one space further to the right.
-func steps1(n int) string {
+// staircase nests n mappings, each one space further to the right.
+func staircase(n int) string {
 	var b strings.Builder
 	for i := range n {
 		b.WriteString(strings.Repeat(" ", i) + "a:\n")

@@ -56,6 +56,11 @@ func (d *decoder) special(t reflect.Type) func(*node, reflect.Value, string) {
 func (d *decoder) source(n *node, v reflect.Value, path string) {
 	s := v.Addr().Interface().(*Source)
 	setting.Defaults(&s.Common)
+	// What is switched off need not have its secrets yet.
+	if _, on := n.step("enabled"); on != nil && on.text == "false" {
+		d.off = true
+		defer func() { d.off = false }()
+	}
 	s.Settings = d.ofKind(n, path, "source", d.options.sourceKinds(), reflect.ValueOf(&s.Common).Elem())
 }
 

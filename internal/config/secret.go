@@ -60,11 +60,11 @@ func (d *decoder) fromEnv(n *node, path string) setting.Secret {
 	d.harmless[n] = ok || harmlessName.MatchString(n.text)
 	switch {
 	case !ok && harmlessName.MatchString(n.text):
-		d.wrong(n.at, path, "export it before starting", "environment variable %s is not set", n.text)
+		d.missing(n.at, path, "export it before starting", "environment variable %s is not set", n.text)
 	case !ok:
-		d.wrong(n.at, path, "write the name of one that is, such as ACME_TOKEN, and not the secret itself", "names no environment variable that is set")
+		d.missing(n.at, path, "write the name of one that is, such as ACME_TOKEN, and not the secret itself", "names no environment variable that is set")
 	case value == "":
-		d.wrong(n.at, path, "give it a value", "environment variable %s is empty", n.text)
+		d.missing(n.at, path, "give it a value", "environment variable %s is empty", n.text)
 	}
 	return d.keep(value)
 }
@@ -82,17 +82,26 @@ func (d *decoder) fromFile(n *node, path string) setting.Secret {
 	value := strings.TrimRight(string(data), "\r\n")
 	switch {
 	case err != nil:
-		d.wrong(n.at, path, "write the path of a file that this user can read; a relative one begins at the configuration's folder", "the file cannot be read: %s", cause(err))
+		d.missing(n.at, path, "write the path of a file that this user can read; a relative one begins at the configuration's folder", "the file cannot be read: %s", cause(err))
 	case len(data) > maxSecret:
 		d.wrong(n.at, path, "", "the file is larger than 64 KiB")
 	case value == "":
-		d.wrong(n.at, path, "put the secret into it", "the file is empty")
+		d.missing(n.at, path, "put the secret into it", "the file is empty")
 	case strings.ContainsRune(value, 0):
 		d.wrong(n.at, path, "", "the file is not text")
 	default:
 		return d.keep(value)
 	}
 	return setting.Secret{}
+}
+
+// missing notes a secret that is not there.
+func (d *decoder) missing(at place, path, remedy, format string, args ...any) {
+	if d.off {
+		d.warn(at, path, remedy, format, args...)
+		return
+	}
+	d.wrong(at, path, remedy, format, args...)
 }
 
 // cause returns why a file could not be read, without its name.

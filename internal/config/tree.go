@@ -77,7 +77,7 @@ func parse(text string) (root *node, err error) {
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		return nil, syntax(err)
+		return nil, syntax(err, text)
 	}
 	var docs []ast.Node
 	for _, d := range file.Docs {
@@ -122,22 +122,41 @@ func bounded(tokens token.Tokens) error {
 
 // syntax makes a problem of the parser's error, without the excerpt that it
 // brings, which may hold a secret.
-func syntax(err error) error {
-	f := &faulty{at: place{1, 1}, wrong: "the YAML cannot be read", remedy: "look at the quotes and the indentation here and in the line above; indent with spaces"}
+func syntax(err error, text string) error {
+	f := &faulty{place{1, 1}, "the YAML cannot be read", "look at the quotes and the indentation here and in the line above; indent with spaces"}
 	var at interface {
 		GetToken() *token.Token
 		GetMessage() string
 	}
-	if errors.As(err, &at) {
-		if t := at.GetToken(); t != nil && t.Position != nil {
-			f.at = place{max(t.Position.Line, 1), max(t.Position.Column, 1)}
-		}
-		// A message that quotes the file may quote a secret.
-		if m := at.GetMessage(); !strings.ContainsAny(m, "\n`\"") {
-			f.wrong = "not YAML: " + m
-		}
+	if !errors.As(err, &at) {
+		return f
+	}
+	if t := at.GetToken(); t != nil && t.Position != nil {
+		f.at = place{max(t.Position.Line, 1), max(t.Position.Column, 1)}
+	}
+	// A message that quotes the file may quote a secret.
+	if m := at.GetMessage(); !strings.ContainsAny(m, "\n`\"") {
+		f.wrong = "not YAML: " + m
+	}
+	if lines := strings.Split(text, "\n"); f.at.line <= len(lines) && needsQuotes(lines[f.at.line-1]) {
+		f.wrong, f.remedy = "not YAML: the value needs quotes around all of it", `write '…', and each ' inside it twice`
 	}
 	return f
+}
+
+// needsQuotes reports whether the value in a line begins with what YAML gives a
+// meaning, or holds what YAML takes for a key: what happens to queries.
+func needsQuotes(line string) bool {
+	_, value, ok := strings.Cut(line, ": ")
+	value = strings.TrimSpace(value)
+	if !ok || value == "" {
+		return false
+	}
+	if quote := value[0]; quote == '"' || quote == '\'' {
+		end := strings.LastIndexByte(value, quote)
+		return end > 0 && (end < len(value)-1 || strings.Count(value, string(quote)) > 2)
+	}
+	return strings.ContainsRune("@`*&!%|>[{?-", rune(value[0])) || strings.Contains(value, ": ")
 }
 
 func placeOf(n ast.Node) place {
@@ -186,9 +205,9 @@ func convert(n ast.Node, depth int) (*node, error) {
 		}
 		return out, nil
 	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
-		return nil, &faulty{at, "anchors (&), aliases (*) and merge keys (<<) are not read", "write the value where it is used"}
+		return nil, &faulty{at, "anchors (&), aliases (*) and merge keys (<<) are not read", "write the value where it is used, and text that begins with & or * in quotes"}
 	case *ast.TagNode:
-		return nil, &faulty{at, "tags (!) are not read", "remove it; put text that looks like a number in quotes"}
+		return nil, &faulty{at, "tags (!) are not read", "remove it, or put text that begins with ! in quotes"}
 	case *ast.DirectiveNode:
 		return nil, &faulty{at, "directives (%) are not read", "remove the line"}
 	}

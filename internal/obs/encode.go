@@ -22,8 +22,7 @@ type console struct{ times bool }
 
 const messageWidth = 14
 
-func (c console) encode(e zapcore.Entry, fields []zapcore.Field) []byte {
-	b := make([]byte, 0, 256)
+func (c console) encode(b []byte, e zapcore.Entry, fields []zapcore.Field) []byte {
 	if c.times {
 		b = e.Time.AppendFormat(b, "2006-01-02T15:04:05.000Z07:00 ")
 	}
@@ -38,7 +37,14 @@ func (c console) encode(e zapcore.Entry, fields []zapcore.Field) []byte {
 		b = appendField(b, "logger", clip(e.LoggerName))
 	}
 	for _, f := range fields {
-		each(f, func(key string, value any) { b = appendField(b, key, text(value)) })
+		switch f.Type { // the common ones, without a detour
+		case zapcore.StringType:
+			b = appendField(b, f.Key, clip(f.String))
+		case zapcore.Int64Type:
+			b = strconv.AppendInt(append(printable(append(b, ' '), f.Key), '='), f.Integer, 10)
+		default:
+			each(f, func(key string, value any) { b = appendField(b, key, text(value)) })
+		}
 	}
 	return append(b, '\n')
 }
@@ -75,11 +81,21 @@ func bare(s string) bool {
 // terminal escapes, marks that turn the direction of writing.
 func printable(b []byte, s string) []byte {
 	s = clip(s)
-	quoted := strconv.AppendQuote(nil, s)
-	if len(quoted) == len(s)+2 {
+	if inked(s) {
 		return append(b, s...)
 	}
+	quoted := strconv.AppendQuote(nil, s)
 	return append(b, quoted[1:len(quoted)-1]...)
+}
+
+// inked reports whether s is plain ASCII that needs no escape, as nearly all is.
+func inked(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func clip(s string) string {
@@ -188,7 +204,7 @@ func newJSON() jsonLines {
 	})}
 }
 
-func (j jsonLines) encode(e zapcore.Entry, fields []zapcore.Field) []byte {
+func (j jsonLines) encode(b []byte, e zapcore.Entry, fields []zapcore.Field) []byte {
 	e.Message, e.LoggerName = clip(e.Message), clip(e.LoggerName)
 	bounded := make([]zapcore.Field, len(fields))
 	for i, f := range fields {
@@ -196,10 +212,10 @@ func (j jsonLines) encode(e zapcore.Entry, fields []zapcore.Field) []byte {
 	}
 	buf, err := j.EncodeEntry(e, bounded)
 	if err != nil {
-		return fmt.Appendf(nil, `{"level":"error","message":"log line lost","err":%q}`+"\n", err.Error())
+		return fmt.Appendf(b, `{"level":"error","message":"log line lost","err":%q}`+"\n", err.Error())
 	}
 	defer buf.Free()
-	return escapeJSON(buf.Bytes())
+	return escapeJSON(b, buf.Bytes())
 }
 
 // bound makes f one that adds at most about maxValue bytes to a line.
@@ -234,11 +250,16 @@ func bound(f zapcore.Field) zapcore.Field {
 
 // escapeJSON writes the characters that JSON allows and a terminal obeys as
 // \uXXXX. Outside its strings JSON has none of them.
-func escapeJSON(line []byte) []byte {
-	out := make([]byte, 0, len(line)+16)
-	for _, r := range string(line) {
+func escapeJSON(out, line []byte) []byte {
+	for len(line) > 0 {
+		if c := line[0]; c < 0x7f {
+			out, line = append(out, c), line[1:]
+			continue
+		}
+		r, size := utf8.DecodeRune(line)
+		line = line[size:]
 		switch {
-		case r == '\n' || r < utf8.RuneSelf && r != 0x7f || unicode.IsPrint(r):
+		case unicode.IsPrint(r):
 			out = utf8.AppendRune(out, r)
 		case r <= 0xffff:
 			out = fmt.Appendf(out, `\u%04x`, r)

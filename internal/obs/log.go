@@ -7,6 +7,7 @@
 package obs
 
 import (
+	"context"
 	"io"
 	"net/url"
 	"strconv"
@@ -39,11 +40,12 @@ type Log struct {
 // output is shared by a logger and all that were made of it by With.
 type output struct {
 	level  zap.AtomicLevel
-	encode func(zapcore.Entry, []zapcore.Field) []byte
+	encode func([]byte, zapcore.Entry, []zapcore.Field) []byte // appends a line
 	hidden atomic.Pointer[strings.Replacer]
 
 	mu      sync.Mutex // held for a whole line
 	w       io.Writer
+	line    []byte // used again
 	repeats *repeats
 }
 
@@ -100,12 +102,24 @@ func quote(s string) string {
 	return q[1 : len(q)-1]
 }
 
+// Run prints the counts of warnings held back as their windows end, so that the
+// last of a storm is seen in the quiet after it, and what is left when ctx ends.
+func (l *Log) Run(ctx context.Context) error {
+	tick := time.NewTicker(max(l.out.repeats.window/4, time.Second))
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			l.out.flush(func(r *repeat) bool { return r.over(now) })
+		case <-ctx.Done():
+			l.Flush()
+			return nil
+		}
+	}
+}
+
 // Flush prints the count of every warning that was held back.
 func (l *Log) Flush() { l.out.flush(func(*repeat) bool { return true }) }
-
-// Sweep prints the counts whose window has ended. Any line written does so too;
-// call it now and then, so that the last of a storm is seen in the quiet after it.
-func (l *Log) Sweep(now time.Time) { l.out.flush(func(r *repeat) bool { return r.over(now) }) }
 
 // core is the part of zap that we replace.
 type core struct {
@@ -161,11 +175,18 @@ func (o *output) flush(which func(*repeat) bool) {
 	}
 }
 
+// maxKept is the longest line whose memory is kept for the next.
+const maxKept = 16 << 10
+
 func (o *output) print(e zapcore.Entry, fields []zapcore.Field) error {
-	line := o.encode(e, fields)
+	o.line = o.encode(o.line[:0], e, fields)
+	line := o.line
 	if hidden := o.hidden.Load(); hidden != nil {
 		line = []byte(hidden.Replace(string(line)))
 	}
 	_, err := o.w.Write(line)
+	if cap(o.line) > maxKept {
+		o.line = nil
+	}
 	return err
 }

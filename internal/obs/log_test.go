@@ -2,6 +2,7 @@ package obs_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -180,29 +181,52 @@ func TestErrorShowsNoMoreOfAURLThanItsHost(t *testing.T) {
 func TestIdenticalWarningIsCountedNotPrinted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, out := newLog(t, obs.LogConfig{})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- log.Run(ctx) }()
 		for i := range 42 {
 			log.Warn("poll deferred", obs.Source("crm"), obs.Attempt(i), obs.Err(fmt.Errorf("read tcp 127.0.0.1:%d: reset", 40000+i)))
 		}
 		log.Warn("poll deferred", obs.Source("other"))
 		log.Info("delivered")
 		log.Info("delivered") // only warnings are counted
+		time.Sleep(59 * time.Second)
+		log.Info("within the window")
 		time.Sleep(time.Minute)
-		log.Info("next")
+		synctest.Wait()
+		log.Info("after it")
 		log.Warn("poll deferred", obs.Source("crm"), obs.Err(errors.New("read tcp 127.0.0.1:1: reset")))
 		log.Warn("poll deferred", obs.Source("crm"), obs.Err(errors.New("read tcp 127.0.0.1:2: reset")))
-		log.Sweep(time.Now())
-		log.Flush()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 		want := `WARN  poll deferred  source=crm attempt=0 err="read tcp 127.0.0.1:40000: reset"
 WARN  poll deferred  source=other
 INFO  delivered
 INFO  delivered
+INFO  within the window
 WARN  poll deferred  source=crm attempt=41 err="read tcp 127.0.0.1:40041: reset" repeated=41
-INFO  next
+INFO  after it
 WARN  poll deferred  source=crm err="read tcp 127.0.0.1:1: reset"
 WARN  poll deferred  source=crm err="read tcp 127.0.0.1:2: reset" repeated=1
 `
 		if diff := cmp.Diff(want, out.String()); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+// What is due is printed by the next line too, where nobody runs the log.
+func TestCountIsPrintedByTheNextLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, out := newLog(t, obs.LogConfig{})
+		log.Warn("slow")
+		log.Warn("slow")
+		time.Sleep(time.Minute)
+		log.Info("next")
+		if got, want := out.String(), "WARN  slow\nWARN  slow           repeated=1\nINFO  next\n"; got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	})
 }
