@@ -54,7 +54,8 @@ var examples = map[string]string{
 	"sources.common.every": "5m", "sources.common.tracks": "[brand]", "sources.common.languages": "[en, da]",
 	"sources.bluesky.hosts": `["wss://jetstream1.us-east.bsky.network"]`, "sources.bluesky.path": "/subscribe",
 	"sources.bluesky.dids": `["did:plc:acmeacmeacmeacmeacmeacme"]`, "sources.bluesky.compress": "zstd", "sources.bluesky.dictionary": "zstd_dictionary",
-	"sources.rss.urls": `!["https://blog.acme.example/feed"]`, "sources.hackernews.backfill": "1000",
+	"sources.hook.secret": "!", // one of its ways to know who pushes
+	"sources.rss.urls":    `!["https://blog.acme.example/feed"]`, "sources.hackernews.backfill": "1000",
 	"sources.twitter.server": "!https://social.example/api", "sources.twitter.timelines": "![mentions]",
 	"sources.twitter.searches": `["acme"]`, "sources.twitter.users": "[acmehq]", "sources.twitter.user": "acmehq",
 	"sources.twitter.archive": "archive/tweets.js", "sources.twitter.author": "acmehq", "sources.twitter.consumer_key": "XXXXXXXX",
@@ -200,7 +201,8 @@ func (w *writer) key(indent int, path string, f setting.Field) {
 	case setting.IsSecret(f.Type):
 		at := strings.Split(path, ".")
 		name := strings.ToUpper(strings.Join(at[1:], "_"))
-		w.line(indent, "%s%s_env: %s", map[bool]string{false: "#"}[f.Required], f.Key, name)
+		set := f.Required || examples[path] == "!"
+		w.line(indent, "%s%s_env: %s", map[bool]string{false: "#"}[set], f.Key, name)
 		w.line(indent, "#%s_file: secrets/%s", f.Key, strings.ToLower(name))
 	case f.Type.Kind() == reflect.Struct && !setting.IsText(f.Type):
 		w.line(indent, "%s:", f.Key)
