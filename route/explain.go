@@ -74,7 +74,7 @@ func (p *printer) mention(m *mention.Mention) {
 	}
 	p.line("text", shorten(m.Text, maxShown))
 	for _, match := range m.Matches {
-		p.line("track", match.Track, words(m.Text, match.Spans))
+		p.line("track", join(match.Track, words(m.Text, match.Spans)))
 	}
 }
 
@@ -115,9 +115,29 @@ func (p *printer) tag(d *mention.Decision) {
 	p.line("scores", strings.Join(scores, ", "))
 	p.line("tag", fmt.Sprintf("language %s, sentiment %s, urgency %s, model %s",
 		or(d.Tag.Language), or(string(d.Tag.Sentiment)), or(string(d.Tag.Urgency)), or(d.Tag.Model)))
+	p.evidence(d)
+}
+
+// evidence writes a line for each intent: the words that spoke for and against it.
+func (p *printer) evidence(d *mention.Decision) {
+	var intents []string
+	words := map[string][]string{}
 	for _, e := range d.Tag.Evidence {
-		p.line("evidence", fmt.Sprintf("%s %+.2f", e.Intent, e.Weight), cut(d.Mention.Text, e.Start, e.End))
+		if words[e.Intent] == nil {
+			intents = append(intents, e.Intent)
+		}
+		words[e.Intent] = append(words[e.Intent], fmt.Sprintf("%s %+.2f", cut(d.Mention.Text, e.Start, e.End), e.Weight))
 	}
+	for _, intent := range intents {
+		p.line("evidence", join(intent, strings.Join(words[intent], ", ")))
+	}
+}
+
+func join(name, rest string) string {
+	if rest == "" {
+		return name
+	}
+	return name + ": " + rest
 }
 
 func or(s string) string {
@@ -149,7 +169,11 @@ func (p *printer) targets(d *mention.Decision) {
 		p.line("for", strings.Join(d.Departments, ", "))
 	}
 	for _, t := range d.Deliveries {
-		p.line("sent to", t.Destination, t.Key)
+		to := t.Destination
+		if t.Department != "" {
+			to += " (" + t.Department + ")"
+		}
+		p.line("sent to", to, t.Key)
 	}
 	if len(d.Deliveries) == 0 && d.Dropped == "" {
 		p.line("sent to", "nowhere: kept in the "+UnsureQueue+" queue")

@@ -1,6 +1,8 @@
 package route
 
 import (
+	"flag"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -156,6 +158,54 @@ func TestDecisionShowsEveryRuleLookedAt(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, d.Path); diff != "" {
 		t.Errorf("path (-want +got):\n%s", diff)
+	}
+}
+
+var update = flag.Bool("update", false, "rewrite the golden texts in testdata")
+
+func TestExplainIsReadable(t *testing.T) {
+	m := tagged(0.91, 0.43, 0)
+	m.Tag.Evidence = []mention.Evidence{{Intent: "support", Start: 16, End: 30, Weight: 2.4}, {Intent: "support", Start: 9, End: 15, Weight: 0.3},
+		{Intent: "sales", Start: 9, End: 15, Weight: -0.7}}
+	decided := table(t, acme(
+		Rule{Name: "loud", Match: `author.followers > 5000`, To: []string{"pager"}},
+		Rule{Match: `text matches "(?i)ROUTER"`, To: []string{"archive"}, Continue: true},
+	))
+	var out strings.Builder
+	for _, m := range []*mention.Tagged{m, tagged(0, 0.5, 0), tagged(0, 0, 0)} {
+		if m.Tag.Evidence == nil {
+			m.Mention.Text = "say acme twice"
+		}
+		d := decided.Route(m, noon)
+		if err := Explain(&out, &d); err != nil {
+			t.Fatal(err)
+		}
+		out.WriteString("\n")
+	}
+	const path = "testdata/explain.txt"
+	if *update {
+		if err := os.WriteFile(path, []byte(out.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v (run go test -update)", err)
+	}
+	if diff := cmp.Diff(string(want), out.String()); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+func TestNoteNeverContradictsItself(t *testing.T) {
+	tab := table(t, acme())
+	for score, want := range map[float64]string{
+		0.799: "sales 0.799 < 0.8", 0.8: "sales 0.80 >= 0.8", 0.8001: "sales 0.80 >= 0.8", 0.79: "sales 0.79 < 0.8",
+	} {
+		d := tab.Route(tagged(0, score, 0), noon)
+		if got := d.Path[1].Note; got != want {
+			t.Errorf("score %v: %q, want %q", score, got, want)
+		}
 	}
 }
 

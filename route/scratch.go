@@ -1,6 +1,7 @@
 package route
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,21 +73,22 @@ func (s *scratch) noteScore(intent string, score, atLeast float64, held bool) {
 		return
 	}
 	s.note(intent)
-	s.notes = strconv.AppendFloat(append(s.notes, ' '), score, 'f', 2, 64)
+	digits := 2
+	if atLeast > 0 && (math.Round(score*100)/100 >= atLeast) != held {
+		digits = -1 // as many as it takes: 0.799 is not "0.80 < 0.8"
+	}
+	s.notes = strconv.AppendFloat(append(s.notes, ' '), score, 'f', digits, 64)
 	switch {
 	case atLeast == 0 && held:
 		s.note(": assigned by the model")
 	case atLeast == 0:
 		s.note(": below the model's threshold")
 	case held:
-		s.notes = appendThreshold(append(s.notes, " >= "...), atLeast)
+		s.notes = strconv.AppendFloat(append(s.notes, " >= "...), atLeast, 'g', -1, 64)
 	default:
-		s.notes = appendThreshold(append(s.notes, " < "...), atLeast)
+		s.notes = strconv.AppendFloat(append(s.notes, " < "...), atLeast, 'g', -1, 64)
 	}
 }
-
-// A score of 0.598 is not "0.60 < 0.60": thresholds are written in full.
-func appendThreshold(b []byte, v float64) []byte { return strconv.AppendFloat(b, v, 'g', -1, 64) }
 
 func (s *scratch) noteUnsure(tag *mention.Tag) {
 	if tag.Unsure {

@@ -458,6 +458,29 @@ func BenchmarkDeliver(b *testing.B) {
 	}
 }
 
+// What net/http itself costs, to hold BenchmarkDeliver against.
+func BenchmarkPlainPost(b *testing.B) {
+	url := serve(b, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	body, err := appendEnvelope(nil, sample(), 20_000)
+	if err != nil {
+		b.Fatal(err)
+	}
+	client := &http.Client{Transport: transport(loopback, 16)}
+	defer client.CloseIdleConnections()
+	b.ReportAllocs()
+	for b.Loop() {
+		resp, err := client.Post(url, contentJSON, bytes.NewReader(body))
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+}
+
 func BenchmarkEnvelope(b *testing.B) {
 	delivery := sample()
 	b.ReportAllocs()
