@@ -6,17 +6,18 @@ import "time"
 
 const (
 	defaultEvery = time.Minute
-	spreadOver   = 5 * time.Second  // within which all sources begin
-	firstBackoff = time.Second      // after the first failure
-	mostBackoff  = 5 * time.Minute  // after many, unless the source's own pace is slower
-	mostWait     = 24 * time.Hour   // whatever a server asks for
-	saveEvery    = 1 * time.Second  // at most one cursor per source
-	saveWithin   = 10 * time.Second // that one write may take
+	spreadStep   = 250 * time.Millisecond // between the first readings of two sources
+	spreadOver   = 5 * time.Second        // within which all sources begin, however many
+	firstBackoff = time.Second            // after the first failure
+	mostBackoff  = 5 * time.Minute        // after many, unless the source's own pace is slower
+	mostWait     = 24 * time.Hour         // whatever a server asks for
+	saveEvery    = 1 * time.Second        // at most one cursor per source
+	saveWithin   = 10 * time.Second       // that one write may take
 )
 
 // spread is when source i of n begins, so that they do not all ask at once.
 func spread(i, n int) time.Duration {
-	return spreadOver * time.Duration(i) / time.Duration(n)
+	return time.Duration(i) * min(spreadStep, spreadOver/time.Duration(n))
 }
 
 // jittered is d give or take share, as chance (0 to 1) has it.

@@ -82,6 +82,9 @@ func TestFirstReadingsAreSpread(t *testing.T) {
 	if got := spread(0, 1); got != 0 {
 		t.Errorf("a single source waits %v", got)
 	}
+	if got := spread(2, 3); got != 500*time.Millisecond {
+		t.Errorf("the last of three sources begins after %v", got)
+	}
 	for i := range 100 {
 		if got := spread(i, 100); got != time.Duration(i)*50*time.Millisecond {
 			t.Errorf("source %d of 100 begins after %v", i, got)

@@ -8,6 +8,7 @@ package post
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -205,10 +206,12 @@ const chunk = 32 << 10
 // keep returns b as a string of its own: valid UTF-8, its lines parted by \n,
 // without other control characters.
 func (r *Reader) keep(b []byte) string {
-	if !utf8.Valid(b) {
+	rest := b[printable(b):]
+	if !utf8.Valid(rest) {
 		b = bytes.ToValidUTF8(b, []byte("\uFFFD"))
+		rest = b
 	}
-	if dirty(b) {
+	if dirty(rest) {
 		b = bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))
 		b = bytes.Map(tame, b)
 	}
@@ -222,6 +225,20 @@ func (r *Reader) keep(b []byte) string {
 	start := r.text.Len()
 	r.text.Write(b)
 	return r.text.String()[start:]
+}
+
+// printable returns how many bytes b begins with that are printable ASCII, eight
+// at a time: most posts are nothing else, and need no other look.
+func printable(b []byte) (n int) {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; n+8 <= len(b); n += 8 {
+		x := binary.LittleEndian.Uint64(b[n:])
+		del := x ^ 0x7f*ones
+		if (x|(x-' '*ones)|(del-ones)&^del)&highs != 0 {
+			break
+		}
+	}
+	return n
 }
 
 func dirty(b []byte) bool {

@@ -215,6 +215,22 @@ func TestBodyIsAnObjectAListOrLines(t *testing.T) {
 	}
 }
 
+func TestPrintableEndsBeforeTheFirstOtherByte(t *testing.T) {
+	for c := range 256 {
+		for at := range 20 {
+			b := []byte(strings.Repeat("a~ ", 7))
+			b[at] = byte(c)
+			want := len(b) / 8 * 8
+			if c < ' ' || c >= 0x7f {
+				want = min(want, at/8*8)
+			}
+			if got := printable(b); got != want {
+				t.Fatalf("byte %#x at %d: got %d, want %d", c, at, got, want)
+			}
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
 		`{"id":"p1","platform":"x","author":"clove11","posted_at":"2026-03-02T08:04:15Z","text":"acme is down","lang":"en"}`,
