@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -25,6 +26,7 @@ type attempts struct {
 
 	mu    sync.Mutex
 	known map[string]struct{} // keys that have an entry; only these, and repeats, are looked up
+	any   atomic.Bool         // known may hold something
 }
 
 // history is what is kept of one message's tries.
@@ -37,6 +39,9 @@ type history struct {
 // kept bounds the list of attempts: the first ones and the latest say what
 // there is to say.
 const kept = 64
+
+// none reports, without asking for a key, that no message has an entry.
+func (a *attempts) none(repeat bool) bool { return !a.any.Load() && !(repeat && a.shared) }
 
 func attemptKey(consumer, key string) string {
 	h := hashOf(consumer, key)
@@ -54,6 +59,7 @@ func (a *attempts) load(ctx context.Context) error {
 	for key := range lister.Keys() {
 		a.known[key] = struct{}{}
 	}
+	a.any.Store(len(a.known) > 0)
 	return ctx.Err()
 }
 
@@ -92,6 +98,7 @@ func (a *attempts) put(ctx context.Context, key string, h history) error {
 	}
 	a.mu.Lock()
 	a.known[key] = struct{}{}
+	a.any.Store(true)
 	a.mu.Unlock()
 	if _, err := a.kv.Put(ctx, key, body); err != nil {
 		return fmt.Errorf("attempts: %w", err)
@@ -104,6 +111,7 @@ func (a *attempts) forget(ctx context.Context, key string, repeat bool) error {
 	a.mu.Lock()
 	_, known := a.known[key]
 	delete(a.known, key)
+	a.any.Store(len(a.known) > 0)
 	a.mu.Unlock()
 	if !known && !(repeat && a.shared) {
 		return nil

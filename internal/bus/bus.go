@@ -19,12 +19,13 @@ import (
 
 // Bus is the connection to the streams, and the embedded server behind it.
 type Bus struct {
-	cfg    Config
-	log    *zap.Logger
-	server *embedded // nil when the server is external
-	shared bool      // other processes may work on the same streams
-	nc     *nats.Conn
-	js     jetstream.JetStream
+	cfg      Config
+	log      *zap.Logger
+	server   *embedded // nil when the server is external
+	shared   bool      // other processes may work on the same streams
+	nc       *nats.Conn
+	receipts *nats.Conn // carries the ledger
+	js       jetstream.JetStream
 
 	streams  map[string]jetstream.Stream   // written by Open only
 	buckets  map[string]jetstream.KeyValue // likewise
@@ -108,7 +109,7 @@ func (b *Bus) open(ctx context.Context) error {
 			return fmt.Errorf("store %q: sync: %w", b.cfg.Store, err)
 		}
 	}
-	if err := b.lanes.open(b.nc, b.cfg.Window); err != nil {
+	if err := b.lanes.open(b.nc, b.receipts, b.cfg.Window); err != nil {
 		return err
 	}
 	b.lanes.mentions.onFull = func() {
@@ -208,7 +209,7 @@ func (b *Bus) Close(ctx context.Context) error {
 				b.log.Info("closing took long", zap.String("step", name), zap.Duration("took", took))
 			}
 		}
-		if b.lanes.replies != nil {
+		if b.lanes.ledger != nil {
 			step("publish the rest", func() error { return b.drain(ctx) })
 			step("mark cursors clean", func() error { return b.cursors.clean(ctx) })
 		}
@@ -224,6 +225,9 @@ func (b *Bus) Close(ctx context.Context) error {
 			}
 			step("flush", func() error { return flushConn(ctx, b.nc) })
 			b.nc.Close()
+		}
+		if b.receipts != nil {
+			b.receipts.Close()
 		}
 		if b.server != nil {
 			step("server", func() error { return b.server.stop(ctx) })

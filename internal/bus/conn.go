@@ -12,9 +12,26 @@ import (
 	"go.uber.org/zap"
 )
 
-// connect dials the server, embedded or not. The connection outlives the
+// connect makes the two connections: one for everything, and one for receipts,
+// which on the first would stand behind whatever is being published, while the
+// delivery they are of may be sent a second time.
+func (b *Bus) connect(ctx context.Context) (err error) {
+	if b.nc, err = b.dial(); err != nil {
+		return err
+	}
+	if b.receipts, err = b.dial(); err != nil {
+		return err
+	}
+	b.js, err = jetstream.New(b.nc, jetstream.WithDefaultTimeout(10*time.Second))
+	if err != nil {
+		return fmt.Errorf("connect%s: %w", where(b.cfg.URL), err)
+	}
+	return ctx.Err()
+}
+
+// dial connects to the server, embedded or not. A connection outlives the
 // server: it reconnects for ever, and what was on its way is sent again.
-func (b *Bus) connect(ctx context.Context) error {
+func (b *Bus) dial() (*nats.Conn, error) {
 	options := []nats.Option{
 		nats.Name("earmark"), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(false),
 		nats.ReconnectWait(100 * time.Millisecond), nats.ReconnectJitter(50*time.Millisecond, 500*time.Millisecond),
@@ -42,14 +59,9 @@ func (b *Bus) connect(ctx context.Context) error {
 	}
 	nc, err := nats.Connect(b.cfg.URL, options...)
 	if err != nil {
-		return fmt.Errorf("connect%s: %w", where(b.cfg.URL), err)
+		return nil, fmt.Errorf("connect%s: %w", where(b.cfg.URL), err)
 	}
-	b.nc = nc
-	b.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(10*time.Second))
-	if err != nil {
-		return fmt.Errorf("connect%s: %w", where(b.cfg.URL), err)
-	}
-	return ctx.Err()
+	return nc, nil
 }
 
 // where names an external server without the password its URL may hold.
@@ -70,13 +82,18 @@ func (b *Bus) disconnected(_ *nats.Conn, err error) {
 }
 
 // reconnected sends again what was on its way, and has every queue pull anew.
-func (b *Bus) reconnected(*nats.Conn) {
+func (b *Bus) reconnected(nc *nats.Conn) {
 	b.log.Info("reconnected to nats")
-	b.reconnects.Add(1)
 	now := time.Now()
 	for _, l := range b.lanes.all() {
-		l.sweep(now, true)
+		if l != nil && l.nc == nc {
+			l.sweep(now, true)
+		}
 	}
+	if nc != b.nc {
+		return
+	}
+	b.reconnects.Add(1)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for q := range b.queues {
@@ -110,39 +127,25 @@ func (b *Bus) create(ctx context.Context) (fresh bool, err error) {
 // lanes are the windows to each stream.
 type lanes struct {
 	mentions, decisions, deliveries, dead, events, seen, ledger *lane
-
-	replies *nats.Subscription
 }
 
 func (l *lanes) all() []*lane {
 	return []*lane{l.mentions, l.decisions, l.deliveries, l.dead, l.events, l.seen, l.ledger}
 }
 
-// open subscribes to the acknowledgements of every lane: "<inbox>.<lane><token>",
-// the lane a letter.
-func (l *lanes) open(nc *nats.Conn, window int) error {
-	inbox := nc.NewInbox() + "."
-	for i, to := range []struct {
+func (l *lanes) open(nc, receipts *nats.Conn, window int) error {
+	for _, to := range []struct {
 		lane   **lane
 		stream string
+		nc     *nats.Conn
 	}{
-		{&l.mentions, mentions}, {&l.decisions, decisions}, {&l.deliveries, deliveries},
-		{&l.dead, dead}, {&l.events, events}, {&l.seen, seenLog}, {&l.ledger, ledgerLog},
+		{&l.mentions, mentions, nc}, {&l.decisions, decisions, nc}, {&l.deliveries, deliveries, nc},
+		{&l.dead, dead, nc}, {&l.events, events, nc}, {&l.seen, seenLog, nc}, {&l.ledger, ledgerLog, receipts},
 	} {
-		*to.lane = newLane(nc, to.stream, inbox+string(rune('A'+i)), window)
-	}
-	all := l.all()
-	sub, err := nc.Subscribe(inbox+"*", func(m *nats.Msg) {
-		token := m.Subject[len(inbox):]
-		if len(token) < 2 || int(token[0]-'A') >= len(all) {
-			return
+		var err error
+		if *to.lane, err = newLane(to.nc, to.stream, window); err != nil {
+			return err
 		}
-		all[token[0]-'A'].answer(token[1:], m)
-	})
-	if err != nil {
-		return fmt.Errorf("subscribe to acknowledgements: %w", err)
 	}
-	l.replies = sub
-	// The windows bound what may wait here.
-	return sub.SetPendingLimits(-1, -1)
+	return nil
 }

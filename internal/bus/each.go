@@ -35,7 +35,7 @@ func (b *Bus) EachMention(ctx context.Context, workers int, handle func(context.
 		if err := decode(m.data, v); err != nil || v.ID == "" {
 			return func(ctx context.Context) { l.bury(ctx, unreadable(err)) }
 		}
-		l.mention, l.key = v, attemptKey(markConsumer, v.MessageID())
+		l.mention = v
 		id := hashOf(v.ID)
 		if !q.claim(id) {
 			q.postpone(m, claimAgain)
@@ -92,7 +92,7 @@ func (q *queue) open(m *message) (l *letter, at hash) {
 		l.unreadable = unreadable(err)
 		return l, at
 	}
-	l.delivery, l.key = d, attemptKey(q.consumer.Durable, d.Key)
+	l.delivery = d
 	return l, atHash(d)
 }
 

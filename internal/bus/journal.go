@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -18,14 +19,19 @@ type journal struct {
 	index   *index
 	every   time.Duration // how long a record may wait for company; 0 for not at all
 
+	kick chan struct{}
+
 	mu      sync.Mutex
-	batch   []byte
-	waiting []func(error) // called when the batch is stored, or never will be
-	kick    chan struct{}
-	idle    chan struct{} // closed while nothing is on its way; nil before the first add
+	batches []*batch      // to be published, oldest first
 	forgot  bool          // records older than the first one held were removed
 	applied uint64        // the stream's sequence up to which the index is complete
 	moved   chan struct{} // closed when applied grows, while somebody waits for it
+}
+
+// batch is one message to be.
+type batch struct {
+	records []byte
+	waiting []func(error) // called when it is stored, or never will be
 }
 
 // maxBatch bounds a message: 1,024 records are 24 KiB.
@@ -40,16 +46,20 @@ func newJournal(l *lane, subject string, size int64, every time.Duration) *journ
 // restart remembers them too.
 func (j *journal) add(then func(error), records ...record) {
 	j.mu.Lock()
+	if n := len(j.batches); n == 0 || len(j.batches[n-1].records) >= maxBatch {
+		j.batches = append(j.batches, new(batch))
+	}
+	b := j.batches[len(j.batches)-1]
 	for _, r := range records {
 		j.index.update(r.id, func(uint64) uint64 { return r.value })
-		j.batch = appendRecord(j.batch, r)
+		b.records = appendRecord(b.records, r)
 	}
 	if then != nil {
-		j.waiting = append(j.waiting, then)
+		b.waiting = append(b.waiting, then)
 	}
-	full := j.every == 0 || len(j.batch) >= maxBatch
+	due := j.every == 0 || len(b.records) >= maxBatch
 	j.mu.Unlock()
-	if full {
+	if due {
 		j.wake()
 	}
 }
@@ -85,21 +95,22 @@ func (j *journal) run(ctx context.Context) {
 // flush publishes what was added and returns once it is stored.
 func (j *journal) flush(ctx context.Context) error {
 	j.mu.Lock()
-	batch, waiting := j.batch, j.waiting
-	j.batch, j.waiting = nil, nil
+	due := j.batches
+	j.batches = nil
 	j.mu.Unlock()
-	if len(batch) == 0 {
-		return nil
+	var errs []error
+	for _, b := range due {
+		p := &Pending{subject: j.subject, data: b.records}
+		err := j.lane.publish(ctx, p)
+		if err == nil {
+			err = p.Wait(ctx)
+		}
+		for _, then := range b.waiting {
+			then(err)
+		}
+		errs = append(errs, err)
 	}
-	p := &Pending{subject: j.subject, data: batch}
-	err := j.lane.publish(ctx, p)
-	if err == nil {
-		err = p.Wait(ctx)
-	}
-	for _, then := range waiting {
-		then(err)
-	}
-	return err
+	return errors.Join(errs...)
 }
 
 // replay fills the index with everything that was published before, and returns

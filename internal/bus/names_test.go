@@ -105,9 +105,17 @@ func FuzzEnvelope(f *testing.F) {
 		if err := decode(again.bytes, w); err != nil {
 			t.Fatalf("%s: %v", again.bytes, err)
 		}
+		// The bytes may differ: what is no UTF-8 is escaped once, and then a letter.
 		twice, err := encode(w)
-		if err != nil || !bytes.Equal(again.bytes, twice.bytes) {
-			t.Fatalf("read again it differs: %s", cmp.Diff(string(again.bytes), string(twice.bytes)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := new(mention.Delivery)
+		if err := decode(twice.bytes, x); err != nil {
+			t.Fatalf("%s: %v", twice.bytes, err)
+		}
+		if diff := cmp.Diff(w, x); diff != "" {
+			t.Fatalf("read again it differs: %s", diff)
 		}
 	})
 }

@@ -36,7 +36,7 @@ const probeEvery = 100 * time.Millisecond
 type lane struct {
 	stream string
 	nc     *nats.Conn
-	prefix string      // of reply subjects: "_INBOX.xyz.", then the lane's letter
+	prefix string      // of reply subjects: "_INBOX.xyz."
 	slots  chan uint16 // the free places of the window
 
 	mu     sync.Mutex
@@ -96,13 +96,20 @@ func (p *Pending) Wait(ctx context.Context) error {
 // Done is closed when Wait would not block.
 func (p *Pending) Done() <-chan struct{} { return p.done }
 
-func newLane(nc *nats.Conn, stream, prefix string, window int) *lane {
-	l := &lane{stream: stream, nc: nc, prefix: prefix, table: make([]*Pending, window),
+func newLane(nc *nats.Conn, stream string, window int) (*lane, error) {
+	l := &lane{stream: stream, nc: nc, prefix: nc.NewInbox() + ".", table: make([]*Pending, window),
 		slots: make(chan uint16, window), closed: make(chan struct{})}
 	for i := range window {
 		l.slots <- uint16(i)
 	}
-	return l
+	answers, err := nc.Subscribe(l.prefix+"*", func(m *nats.Msg) { l.answer(m.Subject[len(l.prefix):], m) })
+	if err == nil {
+		err = answers.SetPendingLimits(-1, -1) // the window bounds what may wait
+	}
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to acknowledgements: %w", err)
+	}
+	return l, nil
 }
 
 // publish takes a place in the window, which may have to be waited for, and

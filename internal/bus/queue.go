@@ -41,9 +41,9 @@ const grace = 10 * time.Second
 
 func (b *Bus) newQueue(name, stage, stream string, c jetstream.ConsumerConfig, workers int) *queue {
 	workers = max(1, workers)
-	// Twice as many in hand as are worked on keeps workers busy; more would only
-	// be kept from other processes.
-	room := min(2*workers, 1024)
+	// A few in hand for each worker keeps it busy while the next are asked for;
+	// more would only be kept from other processes.
+	room := min(4*workers, 1024)
 	log := b.log.With(zap.String("queue", name))
 	return &queue{b: b, name: name, stage: stage, stream: stream, consumer: c, workers: workers,
 		pull:  newPuller(b.nc, log, stream, c.Durable, room),
@@ -133,6 +133,9 @@ func (q *queue) tend(done <-chan struct{}) {
 }
 
 func (q *queue) reattach(done <-chan struct{}) {
+	if !pause(done, 50*time.Millisecond) { // a server that says no at once is not asked in a loop
+		return
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	over := make(chan struct{})
@@ -149,12 +152,20 @@ func (q *queue) reattach(done <-chan struct{}) {
 		return
 	}
 	q.b.log.Warn("queue is not reachable", zap.String("queue", q.name), zap.Error(err))
-	wait := time.NewTimer(time.Second)
+	if pause(done, time.Second) {
+		q.pull.tell()
+	}
+}
+
+// pause waits, and reports whether done was not closed meanwhile.
+func pause(done <-chan struct{}, d time.Duration) bool {
+	wait := time.NewTimer(d)
 	defer wait.Stop()
 	select {
 	case <-wait.C:
-		q.pull.tell()
+		return true
 	case <-done:
+		return false
 	}
 }
 

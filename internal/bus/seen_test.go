@@ -78,7 +78,7 @@ func TestDeletedMentionStaysDeleted(t *testing.T) {
 	}
 	// The record of SEEN is lost with the process: only the headers know.
 	b.seen.mu.Lock()
-	b.seen.batch = nil
+	b.seen.batches = nil
 	b.seen.mu.Unlock()
 	shut(t, b)
 	b = openAt(t, store)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -92,9 +91,6 @@ func (e *embedded) stop(ctx context.Context) error {
 		return fmt.Errorf("stop server: %w", context.Cause(ctx))
 	}
 }
-
-// jetStreamDir is where the server keeps its files.
-func (e *embedded) jetStreamDir() string { return filepath.Join(e.cfg.Store, "jetstream") }
 
 var errStopped = errors.New("embedded server is stopped")
 

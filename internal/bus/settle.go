@@ -16,8 +16,7 @@ import (
 type letter struct {
 	q        *queue
 	m        *message
-	key      string // of its attempts; empty when it cannot be read
-	mention  *mention.Mention
+	mention  *mention.Mention // or
 	delivery *mention.Delivery
 	schedule []time.Duration
 	max      int // attempts
@@ -26,25 +25,35 @@ type letter struct {
 	unreadable string // why the message cannot be read
 }
 
+// key names the message's history.
+func (l *letter) key() string {
+	if l.delivery != nil {
+		return attemptKey(l.q.consumer.Durable, l.delivery.Key)
+	}
+	return attemptKey(l.q.consumer.Durable, l.mention.MessageID())
+}
+
 // try calls handle unless it is too early for another attempt, and does what it
 // returned.
 func (l *letter) try(ctx context.Context, handle func(Meta) error) {
 	q, suspect := l.q, l.q.suspect(l.m)
-	past, err := q.b.attempts.get(ctx, l.key, suspect)
-	if err != nil {
-		l.warn("attempts could not be read", err)
-		q.postpone(l.m, time.Second)
-		return
+	if !q.b.attempts.none(suspect) {
+		past, err := q.b.attempts.get(ctx, l.key(), suspect)
+		if err != nil {
+			l.warn("attempts could not be read", err)
+			q.postpone(l.m, time.Second)
+			return
+		}
+		l.past = past
 	}
-	l.past = past
 	// Some servers forget a delay when they restart; the history does not.
-	if early := time.Until(past.NotBefore); early > 0 {
+	if early := time.Until(l.past.NotBefore); early > 0 {
 		q.postpone(l.m, early)
 		return
 	}
 	start := time.Now()
-	err = guarded(func() error {
-		return handle(Meta{Repeat: suspect || l.m.header.Get(repeatHeader) != "", Attempts: past.Attempts, Stored: l.m.stored, Seq: l.m.seq})
+	err := guarded(func() error {
+		return handle(Meta{Repeat: suspect || l.m.header.Get(repeatHeader) != "", Attempts: l.past.Attempts, Stored: l.m.stored, Seq: l.m.seq})
 	})
 	var v *verdict
 	switch {
@@ -119,7 +128,7 @@ func (l *letter) fail(ctx context.Context, more []mention.Attempt, start time.Ti
 		l.past.First = start
 	}
 	l.past.NotBefore = time.Now().Add(after)
-	if err := l.q.b.attempts.put(ctx, l.key, l.past); err != nil {
+	if err := l.q.b.attempts.put(ctx, l.key(), l.past); err != nil {
 		l.warn("attempts could not be counted", err)
 	}
 	if d := l.delivery; d != nil {
@@ -160,10 +169,11 @@ func (l *letter) bury(ctx context.Context, reason string) {
 }
 
 func (l *letter) forget(ctx context.Context) {
-	if l.key == "" {
+	suspect := l.q.suspect(l.m)
+	if l.q.b.attempts.none(suspect) || l.mention == nil && l.delivery == nil {
 		return
 	}
-	if err := l.q.b.attempts.forget(ctx, l.key, l.q.suspect(l.m)); err != nil {
+	if err := l.q.b.attempts.forget(ctx, l.key(), suspect); err != nil {
 		l.warn("attempts could not be removed", err) // they age out
 	}
 }

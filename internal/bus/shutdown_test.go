@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,7 +22,8 @@ func TestCloseUnderLoadLosesNothingAndLeavesNothingBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var acked, received atomic.Int64
+	var received atomic.Int64
+	var acked sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 3)
 	go func() {
@@ -41,14 +43,15 @@ func TestCloseUnderLoadLosesNothingAndLeavesNothingBehind(t *testing.T) {
 		})
 	}()
 	go func() {
-		for i := 0; ; i++ {
+		for i := 0; i < 5000; i++ {
 			p, err := b.PublishMention(ctx, aMention(i))
 			if err != nil {
 				ended <- nil
 				return
 			}
-			p.then = chain(p.then, &acked)
+			acked.Go(func() { _ = p.Wait(ctx) })
 		}
+		ended <- nil
 	}()
 	eventually(t, "it is under load", func() bool { return received.Load() > 200 })
 	begun := time.Now()
@@ -58,6 +61,7 @@ func TestCloseUnderLoadLosesNothingAndLeavesNothingBehind(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	acked.Wait()
 	shut(t, b)
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("closing took %v", took)
@@ -89,22 +93,13 @@ func TestCloseUnderLoadLosesNothingAndLeavesNothingBehind(t *testing.T) {
 			return nil
 		})
 	})
-	idle, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	idle, stop := context.WithTimeout(t.Context(), 60*time.Second)
 	defer stop()
 	if err := b.Idle(idle); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := received.Load(), int64(info.State.LastSeq); got != want {
 		t.Errorf("%d mentions were stored, and %d received (%d before the stop)", want, got, done)
-	}
-}
-
-func chain(then func(error), n *atomic.Int64) func(error) {
-	return func(err error) {
-		then(err)
-		if err == nil {
-			n.Add(1)
-		}
 	}
 }
 
