@@ -1,6 +1,8 @@
 package ingest_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +28,16 @@ func TestEveryKindIsInOrderAndExplained(t *testing.T) {
 			}
 			if o.Doc == "" {
 				t.Errorf("%s: the key %s says nothing of itself", k.Name, o.Key)
+			}
+		}
+		page, err := os.ReadFile(filepath.Join("..", "docs", "sources", k.Name+".md"))
+		if err != nil {
+			t.Errorf("%s has no page: %v", k.Name, err)
+			continue
+		}
+		for _, o := range setting.Options(k.Config()) {
+			if key, _, nested := strings.Cut(o.Key, "."); !nested && !strings.Contains(string(page), "`"+key) {
+				t.Errorf("docs/sources/%s.md does not tell of %s", k.Name, key)
 			}
 		}
 	}
