@@ -121,7 +121,7 @@ func each(f zapcore.Field, add func(key string, value any)) {
 		add(f.Key, time.Duration(f.Integer))
 	case zapcore.ErrorType:
 		if err, ok := f.Interface.(error); ok {
-			add(f.Key, safely(err.Error))
+			add(f.Key, errText(err))
 			return
 		}
 		add(f.Key, "<nil>")
@@ -230,7 +230,7 @@ func bound(f zapcore.Field) zapcore.Field {
 	case zapcore.ErrorType:
 		// A string, so that no errVerbose with a stack comes along.
 		if err, ok := f.Interface.(error); ok {
-			return asString(safely(err.Error))
+			return asString(errText(err))
 		}
 	case zapcore.ByteStringType:
 		return asString(string(f.Interface.([]byte)))

@@ -45,22 +45,26 @@ func Took(d time.Duration) zap.Field { return zap.Duration("took", d) }
 // RetryIn is how long it will be until the next try.
 func RetryIn(d time.Duration) zap.Field { return zap.Duration("retry_in", d) }
 
-// Err is why. The URL that net/http puts into its errors is cut to its host: a
-// chat's webhook URL is a secret in itself.
+// Err is why.
 func Err(err error) zap.Field {
 	if err == nil {
 		return zap.Skip()
 	}
-	text := err.Error()
+	return zap.String("err", errText(err))
+}
+
+// errText is what err says, with the URLs that net/http puts into its errors
+// cut to their host: a chat's webhook URL is a secret in itself.
+func errText(err error) string {
+	s := safely(err.Error)
 	for e := err; ; {
 		var with *url.Error
 		if !errors.As(e, &with) {
-			break
+			return s
 		}
-		text = strings.ReplaceAll(text, with.URL, hostOnly(with.URL))
+		s = strings.ReplaceAll(s, with.URL, hostOnly(with.URL))
 		e = with.Err
 	}
-	return zap.String("err", text)
 }
 
 func hostOnly(raw string) string {

@@ -171,8 +171,10 @@ func TestSecretIsInNoLine(t *testing.T) {
 func TestErrorShowsNoMoreOfAURLThanItsHost(t *testing.T) {
 	inner := &url.Error{Op: "Post", URL: "https://hooks.example/services/T0/B0/canary?sig=canary", Err: errors.New("connection refused")}
 	log, out := newLog(t, obs.LogConfig{})
-	log.Info("send deferred", obs.Err(fmt.Errorf("destination %q: %w", "sales", inner)))
-	want := `INFO  send deferred  err="destination \"sales\": Post \"https://hooks.example/…\": connection refused"` + "\n"
+	err := fmt.Errorf("destination %q: %w", "sales", inner)
+	log.Info("send deferred", obs.Err(err), zap.Error(err))
+	why := `"destination \"sales\": Post \"https://hooks.example/…\": connection refused"`
+	want := "INFO  send deferred  err=" + why + " error=" + why + "\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -49,22 +49,24 @@ func Wrong(path, remedy, format string, args ...any) error {
 	return &Problem{Path: path, Wrong: fmt.Sprintf(format, args...), Remedy: remedy}
 }
 
-// Problems returns every Problem joined in err, and each other error as a
-// Problem without a path.
+// Problems returns every Problem in err, be they joined or wrapped, and each
+// other error as a Problem without a path.
 func Problems(err error) []*Problem {
-	if err == nil {
+	switch e := err.(type) {
+	case nil:
 		return nil
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+	case *Problem:
+		return []*Problem{e}
+	case interface{ Unwrap() []error }:
 		var all []*Problem
-		for _, e := range joined.Unwrap() {
-			all = append(all, Problems(e)...)
+		for _, one := range e.Unwrap() {
+			all = append(all, Problems(one)...)
 		}
 		return all
-	}
-	var p *Problem
-	if errors.As(err, &p) {
-		return []*Problem{p}
+	case interface{ Unwrap() error }:
+		if p := (*Problem)(nil); errors.As(err, &p) {
+			return Problems(e.Unwrap())
+		}
 	}
 	return []*Problem{{Wrong: err.Error()}}
 }

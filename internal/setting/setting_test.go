@@ -241,13 +241,14 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 func TestProblemsAreTakenApart(t *testing.T) {
 	err := errors.Join(
 		setting.Wrong("url", "write https://…", "not a URL: %q", "x"),
-		errors.Join(setting.Wrong("every", "", "too often"), errors.New("other")),
+		fmt.Errorf("wrapped: %w", errors.Join(setting.Wrong("every", "", "too often"), errors.New("other"))),
+		fmt.Errorf("poll: %w", errors.New("timeout")),
 	)
 	var got []string
 	for _, p := range setting.Problems(err) {
 		got = append(got, p.Error())
 	}
-	want := []string{`url: not a URL: "x" (write https://…)`, "every: too often", "other"}
+	want := []string{`url: not a URL: "x" (write https://…)`, "every: too often", "other", "poll: timeout"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
