@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"reflect"
 	"regexp"
@@ -13,10 +14,12 @@ import (
 	"earmark/configs"
 	"earmark/ingest"
 	"earmark/internal/config"
+	"earmark/internal/obs"
 	"earmark/internal/setting"
 	"earmark/route/destination"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
 )
 
 var update = flag.Bool("update", false, "rewrite earmark.yaml and schema.json")
@@ -160,6 +163,62 @@ func TestReferenceExamplesCanBeTakenUp(t *testing.T) {
 		if regexp.MustCompile(`unknown key|is not a|wanted|neither|no value|is written twice|not known here|no \w+ named`).MatchString(p.Wrong) {
 			t.Error(p)
 		}
+	}
+}
+
+// However the settings of any kind are printed, no secret of them is.
+func TestSecretsOfEveryKindStaySecret(t *testing.T) {
+	const canary = "cAnAry-5b1e/+=&"
+	count := 0
+	f := &config.File{Secrets: []setting.Secret{setting.NewSecret(canary)}}
+	fill := func(settings any) any {
+		v := reflect.ValueOf(settings).Elem()
+		for _, field := range setting.Fields(v.Type()) {
+			if setting.IsSecret(field.Type) {
+				v.FieldByIndex(field.Index).Set(reflect.ValueOf(setting.NewSecret(canary)))
+				count++
+			}
+		}
+		return settings
+	}
+	var values []any
+	for _, k := range ingest.Kinds {
+		s := config.Source{Settings: fill(k.Config())}
+		f.Sources = append(f.Sources, s)
+		values = append(values, s, s.Settings, reflect.ValueOf(s.Settings).Elem().Interface())
+	}
+	for _, k := range destination.Kinds {
+		d := config.Destination{Settings: fill(k.Config())}
+		f.Destinations = append(f.Destinations, d)
+		values = append(values, d, d.Settings, reflect.ValueOf(d.Settings).Elem().Interface())
+	}
+	values = append(values, f, *f)
+	if count < 5 {
+		t.Fatalf("only %d secrets", count)
+	}
+	var out bytes.Buffer
+	for _, format := range []string{"console", "json"} {
+		log, err := obs.NewLog(obs.LogConfig{Format: format}, &out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range values {
+			log.Info("configured", zap.Any("settings", v))
+		}
+	}
+	for _, v := range values {
+		fmt.Fprintf(&out, "%v %+v %#v %s %q\n", v, v, v, v, v)
+		js, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Write(js)
+	}
+	if i := strings.Index(out.String(), "cAnAry"); i >= 0 {
+		t.Errorf("a secret was printed: %s", out.String()[max(0, i-200):i+20])
+	}
+	if n := strings.Count(out.String(), "<redacted>"); n < 10*count {
+		t.Errorf("%d times something was printed in place of %d secrets", n, count)
 	}
 }
 
