@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime/debug"
 	"time"
 
@@ -146,8 +147,7 @@ func (l *listener) pass(ctx context.Context, cursor string) (string, outcome) {
 		lasted:     l.Now().Sub(began),
 		progressed: at.failed == nil && l.health.emits.Load() > emits,
 	}
-	var status *fetch.StatusError
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[*fetch.StatusError](err); ok {
 		o.retryAfter = status.RetryAfter
 	}
 	return at.cursor, o
@@ -176,12 +176,17 @@ func (l *listener) report(o outcome, wait time.Duration) {
 	}
 	l.meter.errors.Inc()
 	fields := []zap.Field{zap.NamedError("err", o.err), zap.Duration("retry_in", wait)}
-	var status *fetch.StatusError
-	if errors.As(o.err, &status) {
-		fields = append(fields, zap.Int("status", status.Status))
-	}
 	l.health.failed(o.err, now.Add(wait), o.retryAfter > 0)
-	l.log.Warn("reading deferred", fields...)
+	status, ok := errors.AsType[*fetch.StatusError](o.err)
+	switch {
+	case !ok:
+		l.log.Warn("reading deferred", fields...)
+	case status.Status == http.StatusUnauthorized || status.Status == http.StatusForbidden:
+		// It will not get better by itself.
+		l.log.Error("reading refused", append(fields, zap.Int("status", status.Status))...)
+	default:
+		l.log.Warn("reading deferred", append(fields, zap.Int("status", status.Status))...)
+	}
 }
 
 // sleep waits for d or for ctx to end, and returns what ended it.

@@ -170,7 +170,7 @@ func TestOnlyMentionsArePublishedAndTheRestIsCounted(t *testing.T) {
 		want := Status{
 			Source: "forum", Kind: "board", State: Waiting,
 			LastOK: got.LastOK, LastItem: got.LastItem, Next: got.Next,
-			Lag: 3, Posts: 6, Mentions: 2, Unmatched: 1, Duplicates: 1, Malformed: 3, Cursor: "6",
+			Every: 60, Lag: 3, Posts: 6, Mentions: 2, Unmatched: 1, Duplicates: 1, Malformed: 3, Cursor: "6",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)

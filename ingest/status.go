@@ -30,6 +30,7 @@ type Status struct {
 	LastOK   time.Time `json:"last_ok,omitzero"`   // when a reading last succeeded, or a stream brought something
 	LastItem time.Time `json:"last_item,omitzero"` // when a post last came, matching or not
 	Next     time.Time `json:"next,omitzero"`      // when it is due again
+	Every    float64   `json:"every_seconds"`      // how long it waits between two readings
 	// Lag is how old the newest post was when it came, in seconds.
 	Lag float64 `json:"lag_seconds"`
 
@@ -141,6 +142,7 @@ func (l *listener) status() Status {
 	s := Status{
 		Source: l.name, Kind: l.common.Kind, State: h.state,
 		LastOK: h.lastOK, Next: h.next, ThrottledUntil: h.throttledUntil, Err: h.err,
+		Every:      l.rhythm.every.Seconds(),
 		Lag:        time.Duration(h.lag.Load()).Seconds(),
 		Posts:      h.posts.Load(),
 		Mentions:   h.mentions.Load(),
