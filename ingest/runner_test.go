@@ -380,7 +380,9 @@ func TestStoredIsCalledOncePerBatchWithItsFate(t *testing.T) {
 					mu.Lock()
 					defer mu.Unlock()
 					fates[i] = append(fates[i], err)
-					panic("a source's own mistake")
+					if i == 1 {
+						panic("a source's own mistake")
+					}
 				}})
 			}
 			return source.ErrEnd
