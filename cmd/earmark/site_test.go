@@ -34,6 +34,7 @@ type site struct {
 	addr    string // of the process's console
 	inboxes *inboxes
 	cmd     *exec.Cmd
+	ended   chan error // what the process ended with
 	log     *bytes.Buffer
 }
 
@@ -129,7 +130,15 @@ func (s *site) start() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	s.ended = make(chan error, 1)
+	go func(cmd *exec.Cmd, ended chan<- error) { ended <- cmd.Wait() }(s.cmd, s.ended)
 	s.until("the process is ready", func() bool {
+		select {
+		case err := <-s.ended:
+			s.cmd = nil
+			s.t.Fatalf("the process ended: %v\n%s", err, s.log)
+		default:
+		}
 		resp, err := http.Get("http://" + s.addr + "/readyz")
 		if err != nil {
 			return false
@@ -145,7 +154,7 @@ func (s *site) kill() {
 		return
 	}
 	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait() // it was killed
+	<-s.ended // it was killed
 	s.cmd = nil
 }
 
@@ -155,7 +164,7 @@ func (s *site) stop() {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		s.t.Fatal(err)
 	}
-	err := s.cmd.Wait()
+	err := <-s.ended
 	s.cmd = nil
 	if err != nil {
 		s.t.Errorf("stopped by SIGTERM: %v\n%s", err, s.log)
@@ -180,7 +189,8 @@ func (s *site) until(what string, ok func() bool) {
 	defer tick.Stop()
 	for !ok() {
 		if time.Now().After(deadline) {
-			s.t.Fatalf("not within 90 s: %s\n%s", what, s.log)
+			status, _ := s.command("sources", "status", "-c", s.config).CombinedOutput()
+			s.t.Fatalf("not within 90 s: %s\n%s\n%s", what, status, s.log)
 		}
 		<-tick.C
 	}

@@ -66,7 +66,7 @@ func (b *blog) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 func TestSourcesRestartedInMidStream(t *testing.T) {
 	jetstream := jetstreamtest.Start(t)
 	rss := newBlog(t)
-	s := newSite(t, fmt.Sprintf(`  - { kind: bluesky, hosts: ["%s"], since: 1h }
+	s := newSite(t, fmt.Sprintf(`  - { kind: bluesky, hosts: ["%s"], since: 2h, rewind: 5ms }
   - { kind: rss, urls: ["http://%s/rss"], every: 1s }`, jetstream.Host(), rss.addr), "tesla: tesla")
 	s.write(readFile(t, s.config) + "routes:\n  - { match: 'true', to: [to-support] }\n")
 	want := map[string]bool{}
@@ -93,7 +93,7 @@ func TestSourcesRestartedInMidStream(t *testing.T) {
 	post(40)
 	s.start()
 	s.until("the first posts have arrived", all)
-	jetstream.DropAfter(7)
+	jetstream.DropAfter(17)
 	jetstream.Duplicate(3)
 	post(40)
 	s.until("posts have arrived over broken connections", all)
