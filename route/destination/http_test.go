@@ -338,6 +338,11 @@ func TestHostileAnswersAreBounded(t *testing.T) {
 		{"no answer", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, Retry, 0},
 		{"nonsense", func(c net.Conn) { io.WriteString(c, "\x00\x01\x02 hello\r\n\r\n") }, Retry, 0},
 		{"closed at once", func(net.Conn) {}, Retry, 0},
+		{"a reset", func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }, Retry, 0},
+		{"a reset amid the headers", func(c net.Conn) {
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Le")
+			_ = c.(*net.TCPConn).SetLinger(0)
+		}, Retry, 0},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

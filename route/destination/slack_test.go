@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"earmark/internal/mention"
@@ -90,6 +91,9 @@ func inert(text string, limit int) error {
 	}
 	if strings.Contains(entity.ReplaceAllString(rest, ""), "&") {
 		return fmt.Errorf("bare & in %q", text)
+	}
+	if i := strings.IndexFunc(text, func(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }); i >= 0 {
+		return fmt.Errorf("a text that turns its direction: %q", text[i:])
 	}
 	if call := regexp.MustCompile(`(?i)@(channel|here|everyone)`).FindString(text); call != "" {
 		return fmt.Errorf("%s in %q", call, text)
@@ -191,7 +195,7 @@ func TestNoPostBecomesMarkup(t *testing.T) {
 			d := sample()
 			d.Mention.Text, d.Mention.Author.Name, d.Mention.Author.Handle = text, other, text
 			d.Mention.Platform, d.Mention.Kind, d.Reason, d.Department = other, mention.Kind(other), text, other
-			d.Mention.URL = "https://a.example/" + other
+			d.Mention.URL = "https://a.example/" + other + "?q=" + text
 			d.Mention.Parent = &mention.Parent{Author: other}
 			d.Tag.Evidence = []mention.Evidence{{Intent: "support", Start: 0, End: len(text), Weight: 1}, {Start: -1, End: 1 << 30, Weight: 1}}
 			body, err := slackBody(d)
