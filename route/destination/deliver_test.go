@@ -305,6 +305,26 @@ func TestOldFailuresDoNotOpenTheBreaker(t *testing.T) {
 	})
 }
 
+func TestFailuresOfLastHourDoNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &scripted{answer: func(n int) answer {
+			if n == 1 { // no ten in a row
+				return answer{status: 200}
+			}
+			return answer{status: 500}
+		}}
+		d := over(s, gateConfig{}, Options{})
+		for range 9 {
+			d.Deliver(t.Context(), sample(), nil)
+		}
+		time.Sleep(time.Hour + 45*time.Second) // another slot of the window than theirs
+		d.Deliver(t.Context(), sample(), nil)
+		if got := d.State().Breaker; got != "closed" {
+			t.Errorf("one failure an hour after eight: the breaker is %s", got)
+		}
+	})
+}
+
 func TestHalfOpenLetsOneThrough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scripted{answer: status(500)}
