@@ -14,7 +14,7 @@ type scratch struct {
 	text string
 	last [blockSize]byte // the last block of the text, zeros behind it
 
-	letters     [2*maxWord + hashPad]byte // the word that scan reads, folded
+	letters     [2*maxWord + hashPad]byte // the word that foldLetters reads, folded
 	tok, ahead  token
 	front, back []reached
 

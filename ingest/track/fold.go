@@ -92,7 +92,7 @@ func newFolder(keepAccents bool) *folder {
 		}
 		f.index[p] = at
 	}
-	for r := rune(0x80); r < 0x800; r++ {
+	for r := rune(utf8.RuneSelf); r < 0x800; r++ {
 		f.pairs[r>>6][0x80|r&0x3F] = f.of(r)
 	}
 	return f

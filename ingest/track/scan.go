@@ -3,6 +3,7 @@ package track
 import (
 	"encoding/binary"
 	"math/bits"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -10,60 +11,28 @@ import (
 // for in x's filter, whatever the number of terms. Where one may begin, walk
 // reads the words there exactly.
 //
-// The text is looked at in blocks of 64 bytes, each as a mask of the bytes that
-// belong to words. A run of them that is plain ASCII is one word, and is hashed
-// in place; any other run is left to otherRun.
+// The text is looked at in blocks of 64 bytes. In a block that is mostly ASCII the
+// words are told by a mask, and plain ones are hashed in place; what is not ASCII
+// is left to runWords.
 func (x *lexicon) scan(sc *scratch) {
 	text := sc.text
-	filter, shift, prefixes := x.filter, x.shift&63, x.leads != nil
-	open := -1 // where a run began that goes on from an earlier block
-	var openSpecial uint64
-	// A last block may lie wholly behind the text: it ends a last run.
-	for base := 0; base <= len(text); base += 64 {
-		block := unsafe.Add(unsafe.Pointer(unsafe.StringData(text)), base)
-		if base+blockSize > len(text) {
-			clear(sc.last[copy(sc.last[:], text[base:]):])
+	for at := 0; at < len(text); {
+		block := unsafe.Add(unsafe.Pointer(unsafe.StringData(text)), at)
+		if at+blockSize > len(text) {
+			clear(sc.last[copy(sc.last[:], text[at:]):])
 			block = unsafe.Pointer(&sc.last)
 		}
 		words, special := classify((*[64]byte)(block))
-		edges := words ^ words<<1
-		if open >= 0 {
-			edges ^= 1
-			if edges == 0 {
-				openSpecial |= special
+		if bits.OnesCount64(special) <= 24 {
+			if read := x.plainWords(sc, block, at, words, special); read > 0 {
+				at += read
 				continue
-			}
-			end := bits.TrailingZeros64(edges)
-			edges &= edges - 1
-			x.openRun(sc, open, base+end, openSpecial|special<<1<<(63-end))
-			open = -1
-		}
-		for edges != 0 {
-			s := bits.TrailingZeros64(edges)
-			edges &= edges - 1
-			if edges == 0 {
-				open, openSpecial = base+s, special>>s
-				break
-			}
-			e := bits.TrailingZeros64(edges)
-			edges &= edges - 1
-			n := e - s
-			if special>>(s&63)<<((64-n)&63) != 0 {
-				x.otherRun(sc, base+s, base+e)
-				continue
-			}
-			if n > 16 {
-				x.openRun(sc, base+s, base+e, 0)
-				continue
-			}
-			k0 := (load8(block, s) | spaces) & masks0[n&31]
-			k1 := (load8(block, s+8) | spaces) & masks1[n&31]
-			h := hash2(k0, k1)
-			bit := h >> shift
-			if filter[bit>>6]>>(bit&63)&1 != 0 && x.isHead(h) || prefixes && x.lead(k0, n) {
-				x.walk(sc, base+s)
 			}
 		}
+		// As it begins, so it goes on: a stretch is read before looking again.
+		end := runEnd(text, min(at+256, len(text)))
+		x.runWords(sc, at, end)
+		at = end
 	}
 }
 
@@ -77,33 +46,40 @@ func load8(p unsafe.Pointer, i int) uint64 {
 	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(p, i))[:])
 }
 
-// openRun looks up the words of a run that is long, or lies in two blocks.
-func (x *lexicon) openRun(sc *scratch, start, end int, special uint64) {
-	n := end - start
-	if special != 0 || n > maxWord {
-		x.otherRun(sc, start, end)
-		return
+// runEnd returns where the run of word bytes ends that goes on at i.
+func runEnd(text string, i int) int {
+	for i < len(text) && (text[i] >= utf8.RuneSelf || asciiClasses[text[i]] != gap) {
+		i++
 	}
-	clear(sc.letters[copy(sc.letters[:], sc.text[start:end]):][:hashPad])
-	for i := 0; i < n; i += 8 {
-		v := binary.LittleEndian.Uint64(sc.letters[i:]) | spaces
-		binary.LittleEndian.PutUint64(sc.letters[i:], v)
-	}
-	x.lookLetters(sc, start, n)
+	return i
 }
 
-// lookLetters looks up the word at start, of which the n bytes of the folded form
-// are in sc.letters.
-func (x *lexicon) lookLetters(sc *scratch, start, n int) {
-	word := unsafe.Pointer(&sc.letters)
-	k0 := load8(word, 0)
-	h := hash2(k0&masks0[n&31], load8(word, 8)&masks1[n&31])
-	if n > 16 {
-		h = hashWord(sc.letters[:], n)
+// plainWords looks up the words of a block that stands at the offset at, and
+// returns how many bytes of it are done: a word that may go on
+// behind the block is not.
+func (x *lexicon) plainWords(sc *scratch, block unsafe.Pointer, at int, words, special uint64) int {
+	filter, shift, prefixes := x.filter, x.shift&63, x.leads != nil
+	for edges := words ^ words<<1; edges != 0; {
+		s := bits.TrailingZeros64(edges)
+		edges &= edges - 1
+		if edges == 0 {
+			return s
+		}
+		n := bits.TrailingZeros64(edges) - s
+		edges &= edges - 1
+		if n > 16 || special>>(s&63)<<((64-n)&63) != 0 {
+			x.runWords(sc, at+s, at+s+n)
+			continue
+		}
+		k0 := (load8(block, s) | spaces) & masks0[n&31]
+		k1 := (load8(block, s+8) | spaces) & masks1[n&31]
+		h := hash2(k0, k1)
+		bit := h >> shift
+		if filter[bit>>6]>>(bit&63)&1 != 0 && x.isHead(h) || prefixes && x.lead(k0, n) {
+			x.walk(sc, at+s)
+		}
 	}
-	if x.begins(h) || x.leads != nil && x.lead(k0, n) {
-		x.walk(sc, start)
-	}
+	return 64
 }
 
 const (

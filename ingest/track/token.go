@@ -269,6 +269,17 @@ func (z *tokenizer) open(text string, i int) bool {
 	return false
 }
 
+// asciiLetters holds the folded form of each ASCII letter and digit, and 0 for
+// the rest.
+var asciiLetters = func() (all [256]byte) {
+	for r := range rune(utf8.RuneSelf) {
+		if asciiClass(r) == letter {
+			all[r] = asciiFolds[r]
+		}
+	}
+	return all
+}()
+
 var asciiClasses, asciiFolds = func() (c [utf8.RuneSelf]class, f [utf8.RuneSelf]byte) {
 	for r := range rune(utf8.RuneSelf) {
 		c[r], f[r] = asciiClass(r), byte(r)
