@@ -68,27 +68,34 @@ func TestServerThatDropsWithinTheRewindIsStillRead(t *testing.T) {
 	})
 }
 
+// The new numbers are lower than the old ones: what was asked for is in the
+// server's future, or is another event by now.
 func TestRestartWithNewNumbersLosesNothing(t *testing.T) {
+	t.Parallel() // it waits for doubt to settle
 	onBothWires(t, func(t *testing.T, wire string) {
 		for _, missed := range []int{0, 3, 500} {
 			server := jetstreamtest.Start(t)
-			old := post(server, 0, 50)
-			server.Trim(40) // so that the new numbers are lower
-			l := listen(t, open(t, faulty(wire, server)), fmt.Sprintf(`{"us":%d,"max":%[1]d}`, server.Now()-45_000))
-			l.all(t, old[10:])
+			l := listen(t, open(t, faulty(wire, server)), before(server))
+			want := post(server, 0, 50)
+			l.all(t, want)
 			server.Stop()
-			want := post(server, 50, 50+missed)
+			server.Trim(5)
+			want = append(want, post(server, 50, 50+missed)...)
 			if err := server.Restart(jetstreamtest.Renumber); err != nil {
 				t.Fatal(err)
 			}
 			want = append(want, post(server, 1000, 1003)...)
 			l.all(t, want)
 			l.noGap(t)
+			if asked := server.Asked(); wire == "v2" && len(asked) != 3 {
+				t.Errorf("subscribed %d times; want by time, by number, and by time again", len(asked))
+			}
 		}
 	})
 }
 
 func TestOnlyWhatCannotBeReplayedRaisesAGap(t *testing.T) {
+	t.Parallel() // it waits for doubt to settle
 	for _, c := range []struct {
 		name  string
 		wire  string
@@ -151,6 +158,7 @@ func settled(t *testing.T, l *listener, s *jetstreamtest.Server) {
 }
 
 func TestServerThatForgotEverythingRaisesAGap(t *testing.T) {
+	t.Parallel() // it waits for doubt to settle
 	onBothWires(t, func(t *testing.T, wire string) {
 		server := jetstreamtest.Start(t)
 		l := listen(t, open(t, faulty(wire, server)), before(server))
@@ -251,30 +259,67 @@ func TestSlowPipelineIsNotADeadServer(t *testing.T) {
 	}
 }
 
-// Another server has other numbers, and saw everything 30 ms later.
+// Another server has other numbers, and saw everything a little earlier or later.
 func TestAnotherServerTakesOver(t *testing.T) {
 	onBothWires(t, func(t *testing.T, wire string) {
-		first, second := jetstreamtest.Start(t), jetstreamtest.Start(t)
-		start := before(first)
-		for range 30 {
-			second.Like("did:plc:ben", "3klike")
+		for _, c := range []struct {
+			name          string
+			first, second time.Duration // how far its clock is ahead
+		}{
+			{"a little earlier", 100 * time.Millisecond, 0},
+			{"a little later", 0, 100 * time.Millisecond},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				first, second := jetstreamtest.Start(t), jetstreamtest.Start(t)
+				start := before(first)
+				first.Skip(c.first)
+				second.Skip(c.second)
+				for range 30 {
+					second.Like("did:plc:ben", "3klike")
+				}
+				both := func(from, to int) []string {
+					post(second, from, to)
+					return post(first, from, to)
+				}
+				l := listen(t, open(t, faulty(wire, first, second)), start)
+				want := both(0, 100)
+				l.all(t, want)
+				first.Stop()
+				want = append(want, both(100, 200)...) // the first is not there to send these
+				l.all(t, want)
+				settled(t, l, second)
+				l.noGap(t)
+				if len(second.Asked()) == 0 {
+					t.Error("the second server was never asked: this test shows nothing")
+				}
+			})
 		}
-		c := faulty(wire, first, second)
-		both := func(from, to int) []string {
-			post(second, from, to)
-			return post(first, from, to)
+	})
+}
+
+// A crash before the gap was told must not hide it.
+func TestCursorWaitsUntilNothingIsInDoubt(t *testing.T) {
+	t.Parallel() // it waits for doubt to settle
+	onBothWires(t, func(t *testing.T, wire string) {
+		server := jetstreamtest.Start(t)
+		last := fmt.Sprintf(`{"us":%d,"max":%[1]d,"seen":true}`, server.Now())
+		post(server, 0, 10) // the first came right behind the last one read, which is gone
+		for range 2 {
+			ctx, crash := context.WithCancel(t.Context())
+			err := open(t, faulty(wire, server)).Listen(ctx, last, func(ctx context.Context, b source.Batch) error {
+				if b.Cursor != "" || b.Gap != nil {
+					t.Errorf("emitted cursor %q and gap %v while in doubt", b.Cursor, b.Gap)
+				}
+				crash()
+				return ctx.Err()
+			})
+			if err != context.Canceled {
+				t.Fatalf("Listen returned %v; want the context's error", err)
+			}
 		}
-		l := listen(t, open(t, c), start)
-		want := both(0, 100)
-		l.all(t, want)
-		first.Stop()
-		want = append(want, both(100, 200)...) // the first has them as well, and is not there
-		l.all(t, want)
-		settled(t, l, second)
-		l.noGap(t)
-		if len(second.Asked()) == 0 {
-			t.Error("the second server was never asked: this test shows nothing")
-		}
+		l := listen(t, open(t, faulty(wire, server)), last)
+		l.oneGap(t)
+		l.until(t, "a cursor behind the gap", func() bool { return l.cursor != last })
 	})
 }
 
