@@ -167,10 +167,10 @@ func (p *poster) request(ctx context.Context, d *mention.Delivery, body []byte) 
 	header := make(http.Header, len(p.header)+4)
 	maps.Copy(header, p.header)
 	at := p.now()
-	header[http.CanonicalHeaderKey(headerID)] = []string{d.Key}
-	header[http.CanonicalHeaderKey(headerTimestamp)] = []string{strconv.FormatInt(at.Unix(), 10)}
+	header[headerID] = []string{d.Key}
+	header[headerTimestamp] = []string{strconv.FormatInt(at.Unix(), 10)}
 	if p.signer != nil {
-		header[http.CanonicalHeaderKey(headerSignature)] = []string{p.signer.sign(d.Key, at, body)}
+		header[headerSignature] = []string{p.signer.sign(d.Key, at, body)}
 	}
 	if d.Replay {
 		header["Earmark-Replay"] = []string{"true"}

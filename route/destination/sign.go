@@ -14,11 +14,11 @@ import (
 	"earmark/internal/setting"
 )
 
-// The headers of Standard Webhooks 1.0.0.
+// The headers of Standard Webhooks 1.0.0, as net/http keeps them.
 const (
-	headerID        = "webhook-id"
-	headerTimestamp = "webhook-timestamp"
-	headerSignature = "webhook-signature"
+	headerID        = "Webhook-Id"
+	headerTimestamp = "Webhook-Timestamp"
+	headerSignature = "Webhook-Signature"
 )
 
 // signer signs bodies as Standard Webhooks 1.0.0 says, once with each key: while
