@@ -93,6 +93,14 @@ func start(ctx context.Context, file *config.File, errOut io.Writer) (_ *service
 	s.health.Add("bus", s.busHealth)
 	s.server.Handle("/api/v1/", s.desk().handler())
 	go func() { served <- s.server.Run(serving) }()
+	counting, stopCounting := context.WithCancel(context.Background())
+	counted := make(chan struct{})
+	go func() { defer close(counted); s.log.Run(counting) }()
+	s.stack.after("log", serverGrace, func(context.Context) error {
+		stopCounting()
+		<-counted
+		return nil
+	})
 	return s, nil
 }
 
