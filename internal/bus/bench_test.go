@@ -247,7 +247,9 @@ func BenchmarkReceipt(b *testing.B) {
 			stored := make(chan error, 1)
 			b.ResetTimer()
 			for range b.N {
-				bus.ledger.receipt(d, func(err error) { stored <- err })
+				if err := bus.ledger.receipt(d, func(err error) { stored <- err }); err != nil {
+					b.Fatal(err)
+				}
 				if err := <-stored; err != nil {
 					b.Fatal(err)
 				}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,7 +77,7 @@ func openBus(ctx context.Context, c Config, log *zap.Logger, free func(string) (
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		if err := b.Close(ctx); err != nil {
-			log.Warn("bus was not closed cleanly", zap.Error(err))
+			log.Warn("bus was not closed cleanly", zap.NamedError("err", err))
 		}
 		return nil, fmt.Errorf("bus: %w", err)
 	}
@@ -104,8 +103,8 @@ func (b *Bus) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if fresh && b.server != nil {
-		if err := syncTree(b.cfg.Store); err != nil {
+	if fresh {
+		if err := b.syncStore(); err != nil {
 			return fmt.Errorf("store %q: sync: %w", b.cfg.Store, err)
 		}
 	}
@@ -128,7 +127,7 @@ func (b *Bus) open(ctx context.Context) error {
 // runs behind the bus until Close.
 func (b *Bus) remember(ctx context.Context) error {
 	b.seen = seen{newJournal(b.lanes.seen, seenSubject, int64(b.cfg.SeenMax), time.Second)}
-	b.ledger = ledger{newJournal(b.lanes.ledger, ledgerSubject, int64(b.cfg.LedgerMax), 0)}
+	b.ledger = ledger{journal: newJournal(b.lanes.ledger, ledgerSubject, int64(b.cfg.LedgerMax), 0)}
 	b.attempts = &attempts{kv: b.buckets[attemptBucket], shared: b.shared}
 	b.state = newState(b.buckets[stateBucket])
 	b.cursors = newCursors(b.buckets[cursorBucket])
@@ -138,7 +137,7 @@ func (b *Bus) remember(ctx context.Context) error {
 	behind := func(what string, f func(context.Context) error) {
 		b.background.Go(func() {
 			if err := f(running); err != nil && running.Err() == nil {
-				b.log.Error("bus: background work ended", zap.String("what", what), zap.Error(err))
+				b.log.Error("bus: background work ended", zap.String("what", what), zap.NamedError("err", err))
 			}
 		})
 	}
@@ -151,6 +150,9 @@ func (b *Bus) remember(ctx context.Context) error {
 	}
 	if err == nil {
 		_, err = b.ledger.replay(ctx, b.js, ledgerLog)
+	}
+	if err == nil && b.server != nil {
+		err = b.ledger.recover(ctx, b.cfg.Store)
 	}
 	if err == nil {
 		err = b.attempts.load(ctx)
@@ -210,8 +212,12 @@ func (b *Bus) Close(ctx context.Context) error {
 			}
 		}
 		if b.lanes.ledger != nil {
-			step("publish the rest", func() error { return b.drain(ctx) })
-			step("mark cursors clean", func() error { return b.cursors.clean(ctx) })
+			step("publish the rest", func() error {
+				if err := b.drain(ctx); err != nil {
+					return err // and every source is read from its older cursor
+				}
+				return b.cursors.clean(ctx)
+			})
 		}
 		if b.halt != nil {
 			b.halt()
@@ -231,7 +237,10 @@ func (b *Bus) Close(ctx context.Context) error {
 		}
 		if b.server != nil {
 			step("server", func() error { return b.server.stop(ctx) })
-			step("sync", func() error { return b.syncStore() })
+			step("sync", b.syncStore)
+		}
+		if b.ledger.files != nil {
+			step("receipts", b.ledger.files.close)
 		}
 		if b.release != nil {
 			step("unlock", b.release)
@@ -253,13 +262,15 @@ func (b *Bus) drain(ctx context.Context) error {
 	return errors.Join(b.ledger.flush(ctx), b.seen.flush(ctx), b.writeHighWater(ctx))
 }
 
-// syncStore puts on the disk what the server left to the kernel as it stopped.
+// syncStore puts on the disk what the embedded server left to the kernel.
 func (b *Bus) syncStore() error {
-	dir := filepath.Join(b.cfg.Store, "jetstream")
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+	if b.server == nil {
 		return nil
 	}
-	return syncTree(dir)
+	if _, err := os.Stat(b.cfg.Store); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return syncTree(b.cfg.Store)
 }
 
 func flushConn(ctx context.Context, nc *nats.Conn) error {

@@ -40,7 +40,7 @@ func (b *Bus) dial() (*nats.Conn, error) {
 		nats.ReconnectBufSize(-1),
 		nats.DisconnectErrHandler(b.disconnected), nats.ReconnectHandler(b.reconnected),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			b.log.Warn("nats connection reported an error", zap.Error(err))
+			b.log.Warn("nats connection reported an error", zap.NamedError("err", err))
 		}),
 	}
 	if b.server != nil {
@@ -77,7 +77,7 @@ func where(url string) string {
 
 func (b *Bus) disconnected(_ *nats.Conn, err error) {
 	if err != nil {
-		b.log.Warn("lost the connection to nats", zap.Error(err))
+		b.log.Warn("lost the connection to nats", zap.NamedError("err", err))
 	}
 }
 

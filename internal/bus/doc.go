@@ -33,9 +33,9 @@
 //     Crash before the answer was read: nobody can know; the delivery is sent
 //     again under the same key, by which the receiver tells the repeat. This is
 //     the only line that may repeat.
-//  7. LEDGER holds the receipt.
-//     Crash between the 2xx and here: as line 6; it is a fraction of a
-//     millisecond for each worker.
+//  7. The receipt is written to a file, and then stored in LEDGER.
+//     Crash between the 2xx and the file: as line 6; it is some microseconds for
+//     each worker. Crash before LEDGER holds it: the next start stores it.
 //  8. The delivery is acknowledged.
 //     Crash: it comes again, the ledger knows its key, and it is settled unsent.
 //

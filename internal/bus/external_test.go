@@ -109,6 +109,9 @@ func TestExternalServerMayRestartInMidStream(t *testing.T) {
 	if err := one.Idle(ctx); err != nil {
 		t.Fatal(err)
 	}
+	// What is followed behind the bus is followed on the restarted server too.
+	last := aMention(n - 1)
+	eventually(t, "the other has seen the last", func() bool { return two.Seen(last.ID, last.Version) == Same })
 	repeats := 0
 	for i := range n {
 		m := aMention(i)

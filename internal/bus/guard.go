@@ -100,7 +100,7 @@ func (g *guard) space() bool {
 	}
 	free, err := g.free(b.cfg.Store)
 	if err != nil {
-		b.log.Warn("free space is not known", zap.String("store", b.cfg.Store), zap.Error(err))
+		b.log.Warn("free space is not known", zap.String("store", b.cfg.Store), zap.NamedError("err", err))
 		return true
 	}
 	if free >= int64(b.cfg.MinFree) {

@@ -50,7 +50,7 @@ func (b *Bus) janitor(ctx context.Context) error {
 
 func (b *Bus) note(ctx context.Context, what string, err error) {
 	if err != nil && ctx.Err() == nil {
-		b.log.Warn(what, zap.Error(err))
+		b.log.Warn(what, zap.NamedError("err", err))
 	}
 }
 

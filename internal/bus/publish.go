@@ -24,6 +24,9 @@ const ackTimeout = 5 * time.Second
 // probeEvery is how often a stream that was full is asked whether it has room.
 const probeEvery = 100 * time.Millisecond
 
+// windowBytes bounds what a lane holds in memory, however large the messages are.
+const windowBytes = 64 << 20
+
 // lane publishes to one stream, a window of messages at a time. Every stream
 // has its own, so that a full MENTIONS does not keep deliveries from leaving.
 //
@@ -46,6 +49,7 @@ type lane struct {
 	probed time.Time
 	gate   chan struct{} // closed when it opens; nil while open
 	low    bool          // the disk is nearly full
+	held   int           // bytes of the window
 	closed chan struct{}
 
 	// onFull is told that the stream is at its bound; it must not block.
@@ -62,6 +66,7 @@ type Pending struct {
 	id      string
 	header  nats.Header // beyond the id; nil mostly
 	data    []byte
+	size    int // of data, which may be gone
 	slot    uint16
 	gen     uint32
 	sent    time.Time
@@ -124,7 +129,10 @@ func (l *lane) publish(ctx context.Context, p *Pending) error {
 	l.gen++
 	p.gen = l.gen
 	p.sent = time.Now()
+	p.size = len(p.data)
+	l.held += p.size
 	l.table[slot] = p
+	l.setGate()
 	l.mu.Unlock()
 	l.send(p)
 	return nil
@@ -278,6 +286,7 @@ func (l *lane) finish(p *Pending, gen uint32, err error) {
 		return
 	}
 	l.table[p.slot] = nil
+	l.held -= p.size
 	if p.parked {
 		l.unpark(p)
 	}
@@ -331,10 +340,10 @@ func (l *lane) resume(n int) []*Pending {
 	return again
 }
 
-// setGate shuts out new messages while old ones wait for room, or the disk is
-// nearly full. l.mu is held.
+// setGate shuts out new messages while old ones wait for room, are too large
+// together, or the disk is nearly full. l.mu is held.
 func (l *lane) setGate() {
-	shut := len(l.parked) > 0 || l.low
+	shut := len(l.parked) > 0 || l.low || l.held > windowBytes
 	switch {
 	case shut && l.gate == nil:
 		l.gate = make(chan struct{})

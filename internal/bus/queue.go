@@ -29,11 +29,10 @@ type queue struct {
 	// what stands up to there may have been handled before.
 	boundary uint64
 
-	turn     sync.Mutex // held by the worker that takes the next message
-	mu       sync.Mutex
-	later    map[uint64]time.Time // by sequence: what waits for a later attempt
-	busy     map[hash]struct{}    // mentions that are being handled
-	settling sync.WaitGroup       // messages handled whose receipt is on its way
+	turn  sync.Mutex // held by the worker that takes the next message
+	mu    sync.Mutex
+	later map[uint64]time.Time // by sequence: what waits for a later attempt
+	busy  map[hash]struct{}    // mentions that are being handled
 }
 
 // grace is how long a handler may go on after a stop signal.
@@ -85,7 +84,6 @@ func (q *queue) run(ctx context.Context) error {
 		defer close(finished)
 		workers.Wait()
 		q.pull.giveBack()
-		q.settling.Wait()
 	}()
 	q.tend(finished)
 	return nil
@@ -102,8 +100,17 @@ func refusedForGood(err error) bool {
 func (q *queue) attach(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	_, err := q.b.js.Consumer(ctx, q.stream, q.consumer.Durable)
+	fresh := errors.Is(err, jetstream.ErrConsumerNotFound)
 	if _, err := q.b.js.CreateOrUpdateConsumer(ctx, q.stream, q.consumer); err != nil {
 		return fmt.Errorf("consumer %s: %w", q.consumer.Durable, err)
+	}
+	if fresh {
+		// A power cut must not take the consumer: made again, it would begin with
+		// everything that the stream still holds.
+		if err := q.b.syncStore(); err != nil {
+			return fmt.Errorf("consumer %s: sync: %w", q.consumer.Durable, err)
+		}
 	}
 	s, err := q.b.js.Stream(ctx, q.stream)
 	if err != nil {
@@ -151,7 +158,7 @@ func (q *queue) reattach(done <-chan struct{}) {
 	if err == nil || ctx.Err() != nil {
 		return
 	}
-	q.b.log.Warn("queue is not reachable", zap.String("queue", q.name), zap.Error(err))
+	q.b.log.Warn("queue is not reachable", zap.String("queue", q.name), zap.NamedError("err", err))
 	if pause(done, time.Second) {
 		q.pull.tell()
 	}

@@ -12,6 +12,10 @@ import (
 	"earmark/internal/mention"
 )
 
+// minLater keeps a message that is wanted later, but not when, from going round
+// in a loop.
+const minLater = 50 * time.Millisecond
+
 // letter is one message being handled: it ends settled, postponed or buried.
 type letter struct {
 	q        *queue
@@ -63,7 +67,7 @@ func (l *letter) try(ctx context.Context, handle func(Meta) error) {
 		l.count(v.attempts, start)
 		l.bury(ctx, v.err.Error())
 	case errors.As(err, &v) && len(v.attempts) == 0:
-		q.postpone(l.m, v.after)
+		q.postpone(l.m, max(v.after, minLater))
 	case v == nil && ctx.Err() != nil:
 		q.postpone(l.m, 0) // cut short by a stop, which is no attempt
 	case v != nil:
@@ -73,25 +77,27 @@ func (l *letter) try(ctx context.Context, handle func(Meta) error) {
 	}
 }
 
-// succeed writes the receipt, then acknowledges. The worker does not wait for
-// either: receipts of several workers share a message.
+// succeed writes the receipt, then acknowledges. The worker waits until the
+// receipt is stored: no more deliveries than there are workers are ever received
+// and unreceipted. Receipts of several workers share a message.
 func (l *letter) succeed(ctx context.Context) {
 	q := l.q
-	l.forget(ctx)
 	if l.delivery == nil {
+		l.forget(ctx)
 		q.done(l.m)
 		return
 	}
+	stored := make(chan error, 1)
+	if err := q.b.ledger.receipt(l.delivery, func(err error) { stored <- err }); err != nil {
+		l.warn("receipt could not be written down", err) // it is stored all the same, a little later
+	}
 	q.b.delivered(l.delivery.Destination)
-	q.settling.Add(1)
-	q.b.ledger.receipt(l.delivery, func(err error) {
-		defer q.settling.Done()
-		if err != nil { // closing: it comes again, and the receiver knows its key
-			q.pull.release(l.m)
-			return
-		}
-		q.done(l.m)
-	})
+	l.forget(ctx)
+	if err := <-stored; err != nil { // closing: it comes again, and the receiver knows its key
+		q.pull.release(l.m)
+		return
+	}
+	q.done(l.m)
 }
 
 // count adds attempts to the history, numbered.
@@ -179,5 +185,5 @@ func (l *letter) forget(ctx context.Context) {
 }
 
 func (l *letter) warn(what string, err error) {
-	l.q.b.log.Warn(what, zap.String("queue", l.q.name), zap.Error(err))
+	l.q.b.log.Warn(what, zap.String("queue", l.q.name), zap.NamedError("err", err))
 }

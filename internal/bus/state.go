@@ -194,7 +194,7 @@ func (b *Bus) failing(ctx context.Context, destination string, at time.Time) {
 		err = b.DisableDestination(ctx, destination, fmt.Sprintf("every attempt failed since %s", since.UTC().Format(time.RFC3339)))
 	}
 	if err != nil {
-		b.log.Warn("failure of a destination could not be noted", zap.String("destination", destination), zap.Error(err))
+		b.log.Warn("failure of a destination could not be noted", zap.String("destination", destination), zap.NamedError("err", err))
 	}
 }
 
@@ -211,6 +211,6 @@ func (b *Bus) delivered(destination string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := s.kv.Purge(ctx, failingKey+Escape(destination)); err != nil {
-		b.log.Warn("recovery of a destination could not be noted", zap.String("destination", destination), zap.Error(err))
+		b.log.Warn("recovery of a destination could not be noted", zap.String("destination", destination), zap.NamedError("err", err))
 	}
 }
