@@ -273,3 +273,22 @@ func TestBenchmarkComparesEquals(t *testing.T) {
 		t.Errorf("matches found differ or are too few: %v", sum)
 	}
 }
+
+func BenchmarkFolder(b *testing.B) {
+	for b.Loop() {
+		newFolder(false)
+	}
+}
+
+func BenchmarkNew(b *testing.B) {
+	plainFolder()
+	var tracks []Track
+	for i, t := range benchTerms(10000) {
+		tracks = append(tracks, Track{fmt.Sprint(i), t})
+	}
+	for b.Loop() {
+		if _, err := New(tracks, Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -164,27 +164,30 @@ func classOf(r rune) class {
 	switch {
 	case r < utf8.RuneSelf:
 		return asciiClass(r)
-	case r == utf8.RuneError:
-		return gap
 	case r >= 0xAC00 && r <= 0xD7A3, r >= 0x4E00 && r <= 0x9FFF, r >= 0x20000 && r <= 0x3FFFF:
 		return solo // Hangul syllables, Han: most of the plane, told quickly
+	case r == utf8.RuneError, r == 'ʼ': // this one a letter by its category, an apostrophe by its use
+		return gap
 	case r == '＿':
 		return joiner
-	case r == 'ʼ': // a letter by its category, an apostrophe by its use
-		return gap
 	case isHidden(r):
 		return hidden
+	case r == 'ﾞ', r == 'ﾟ', isTrailingJamo(r):
+		return mark
+	case unicode.IsLetter(r):
+		if isSolo(r) {
+			return solo
+		}
+		return letter
 	case r >= 0x1F1E6 && r <= 0x1F1FF:
 		return halfFlag
 	case isPicture(r):
 		return picture
-	case unicode.Is(unicode.M, r), r == 0xFF9E, r == 0xFF9F, isTrailingJamo(r):
+	case unicode.Is(unicode.M, r):
 		return mark
-	case unicode.Is(unicode.Nd, r):
-		return letter
-	case isSolo(r):
+	case r == '〇':
 		return solo
-	case unicode.IsLetter(r), unicode.Is(unicode.Nl, r), r >= 'Ⓐ' && r <= 'ⓩ':
+	case unicode.Is(unicode.Nd, r), unicode.Is(unicode.Nl, r), r >= 'Ⓐ' && r <= 'ⓩ':
 		return letter
 	}
 	return gap
@@ -201,11 +204,13 @@ func asciiClass(r rune) class {
 }
 
 func isHidden(r rune) bool {
-	return unicode.Is(unicode.Cf, r) ||
-		unicode.Is(unicode.Variation_Selector, r) ||
-		r >= 0x1F3FB && r <= 0x1F3FF || // skin tones
-		r == 0x034F || r == 0x0640 || // grapheme joiner, Arabic tatweel
-		r == 0x115F || r == 0x1160 || r == 0x3164 || r == 0xFFA0 // Hangul fillers
+	switch {
+	case r >= 0x1F3FB && r <= 0x1F3FF, // skin tones
+		r == 0x034F, r == 0x0640, // grapheme joiner, Arabic tatweel
+		r == 0x115F, r == 0x1160, r == 0x3164, r == 0xFFA0: // Hangul fillers
+		return true
+	}
+	return !unicode.IsLetter(r) && unicode.In(r, unicode.Cf, unicode.Variation_Selector)
 }
 
 // isPicture covers the blocks in which emoji live. © ® ™ lie outside: they
@@ -216,13 +221,14 @@ func isPicture(r rune) bool {
 	return in && unicode.In(r, unicode.So, unicode.Sk, unicode.Cn) && !unicode.Is(unicode.Nd, r)
 }
 
+// isSolo reports whether a letter is of a script without spaces.
 func isSolo(r rune) bool {
 	switch r {
-	case 'ー', 'ｰ', '々', '〆', '〇', '〱', '〲', '〳', '〴', '〵':
+	case 'ー', 'ｰ', '〆', '〱', '〲', '〳', '〴', '〵': // of no script, or of several
 		return true
 	}
-	return unicode.IsLetter(r) && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana,
-		unicode.Hangul, unicode.Bopomofo, unicode.Yi, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+	return r >= 0x0E00 && unicode.In(r, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Han,
+		unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo, unicode.Yi)
 }
 
 // isTrailingJamo reports whether r is a vowel or final consonant that joins the

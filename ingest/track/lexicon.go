@@ -146,10 +146,11 @@ func (x *lexicon) seal() {
 		}
 		x.addHead(hashBytes(word))
 	}
-	// 64 bits a word let one word in 64 through that begins nothing; never
-	// under 4 KiB, nor over 256 KiB, which is what a core's second cache spares.
+	// 24 bits and more for each: at most one word in 24 that begins no term is let
+	// through to heads, and ten thousand terms still leave room in a core's first
+	// cache. Never under 4 KiB, nor over 256 KiB.
 	size := uint(15)
-	for 1<<size < 64*x.headCount && size < 21 {
+	for 1<<size < 24*x.headCount && size < 21 {
 		size++
 	}
 	x.filter, x.shift = make([]uint64, 1<<size/64), 64-size

@@ -31,7 +31,7 @@ func (x *lexicon) runWords(sc *scratch, start, end int) {
 		}
 		if b >= 0xE0 {
 			if v := three(text, i); v != 0 && (inHan(v) || sc.of(runeOf(v)) == simpleSolo) {
-				if x.begins(hash2(uint64(v), 0)) && !sc.extends(text, i+3) {
+				if h := hash2(uint64(v), 0); x.maybe(h) && x.isHead(h) && !sc.extends(text, i+3) {
 					x.walk(sc, i)
 				}
 				single = i
@@ -46,7 +46,7 @@ func (x *lexicon) runWords(sc *scratch, start, end int) {
 			if n > 16 {
 				h = hashWord(sc.letters[:], n)
 			}
-			if x.begins(h) || x.leads != nil && x.lead(k0, n) {
+			if x.maybe(h) && x.isHead(h) || x.leads != nil && x.lead(k0, n) {
 				x.walk(sc, i)
 			}
 			i, single = at, at

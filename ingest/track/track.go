@@ -76,12 +76,17 @@ func (s *Set) Len() int { return len(s.tracks) }
 // allocates only for what matches.
 func (s *Set) Match(m *mention.Mention, dst []mention.Match) []mention.Match {
 	sc := s.scratch.Get().(*scratch)
+	dst = s.match(m, sc, dst)
+	s.scratch.Put(sc)
+	return dst
+}
+
+func (s *Set) match(m *mention.Mention, sc *scratch, dst []mention.Match) []mention.Match {
 	s.look(m, sc)
 	if len(sc.tracks) > 0 {
 		dst = s.decide(m, sc, dst)
 	}
 	sc.text = ""
-	s.scratch.Put(sc)
 	return dst
 }
 

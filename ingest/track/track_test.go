@@ -59,10 +59,13 @@ func TestNothingIsAllocatedWhenNothingMatches(t *testing.T) {
 		tracks = append(tracks, Track{fmt.Sprint("t", i), `"` + term + `" OR "` + term + ` router"`})
 	}
 	s := mustNew(t, tracks...)
+	sc := newScratch(s)
 	for _, text := range append(textSeeds, "a router by acme in the cloud, for zebras: ÅÄÖ ｱｸﾒ か\u3099 ﷺ", strings.Repeat("zebra é ", 3000)) {
 		m := mention.Mention{Text: text, Language: "da", Links: []string{"https://acme.example/y"}, Author: mention.Author{Handle: "somebody"}}
 		var dst []mention.Match
-		if n := testing.AllocsPerRun(50, func() { dst = s.Match(&m, dst) }); n != 0 || len(dst) != 0 {
+		// Not Match itself: its pool of scratch drops some at random under the
+		// race detector.
+		if n := testing.AllocsPerRun(50, func() { dst = s.match(&m, sc, dst) }); n != 0 || len(dst) != 0 {
 			t.Errorf("%.20q: %v allocations, %d matches", text, n, len(dst))
 		}
 	}
