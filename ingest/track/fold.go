@@ -61,7 +61,7 @@ type folder struct {
 }
 
 // One table for each setting of Options.KeepAccents, made when first needed: it
-// takes some milliseconds.
+// takes some tens of milliseconds.
 var (
 	plainFolder  = sync.OnceValue(func() *folder { return newFolder(false) })
 	accentFolder = sync.OnceValue(func() *folder { return newFolder(true) })

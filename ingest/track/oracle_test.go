@@ -124,8 +124,9 @@ type oracleFound struct {
 
 // find returns where the words of a term stand, in text order.
 func (o *oracle) find(term string) (all []oracleFound) {
+	spellings := o.spellings(term)
 	for at := range o.words {
-		for _, spelling := range o.spellings(term) {
+		for _, spelling := range spellings {
 			if end, ok := o.standsAt(spelling, at); ok {
 				start := o.words[at].start
 				if spelling[0].sigil != 0 {

@@ -55,8 +55,8 @@ func runEnd(text string, i int) int {
 }
 
 // plainWords looks up the words of a block that stands at the offset at, and
-// returns how many bytes of it are done: a word that may go on
-// behind the block is not.
+// returns how many bytes of it are done: a word that may go on behind the block
+// is not.
 func (x *lexicon) plainWords(sc *scratch, block unsafe.Pointer, at int, words, special uint64) int {
 	filter, shift, prefixes := x.filter, x.shift&63, x.leads != nil
 	for edges := words ^ words<<1; edges != 0; {
