@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -172,6 +173,9 @@ func (s *service) run(ctx context.Context, file *config.File, reloads <-chan *co
 		if err = errors.Join(err, r.pipeline.close()); err != nil || next == nil {
 			return err
 		}
+		if !reflect.DeepEqual(file.NATS, next.NATS) || !reflect.DeepEqual(file.ServerConfig, next.ServerConfig) {
+			s.log.Warn("nats and listen are taken over at the next start only")
+		}
 		file = next
 		s.log.Hide(file.Secrets...)
 		if err := s.log.SetLevel(file.Log.Level); err != nil {
@@ -198,13 +202,22 @@ func (s *service) runOne(ctx context.Context, r *running, reloads <-chan *config
 	}
 	stop()
 	s.health.SetReady(false)
+	return next, s.finish(ended, time.Duration(r.file.ShutdownGrace), next == nil)
+}
+
+// finish waits for what a stopped pipeline has in hand. At a reload it may take
+// as long as a request may; at the end of the process, no longer than grace.
+func (s *service) finish(ended <-chan error, grace time.Duration, last bool) error {
 	select {
-	case err = <-ended:
-	case <-time.After(time.Duration(r.file.ShutdownGrace)):
-		s.log.Warn("what was in hand did not finish in time", zap.Duration("grace", time.Duration(r.file.ShutdownGrace)))
-		next = nil
+	case err := <-ended:
+		return err
+	case <-time.After(grace):
 	}
-	return next, err
+	s.log.Warn("what was in hand did not finish in time", zap.Duration("grace", grace))
+	if last {
+		return nil // it is taken up again at the next start
+	}
+	return <-ended
 }
 
 // allStored returns once every post that the sources have read is stored as a

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ type site struct {
 	inboxes *inboxes
 	cmd     *exec.Cmd
 	ended   chan error // what the process ended with
-	log     *bytes.Buffer
+	log     *output
 }
 
 var siteDepartments = []string{"support", "sales", "hr", "product", "investors"}
@@ -124,7 +125,7 @@ func (s *site) command(args ...string) *exec.Cmd {
 // start runs the site's process and returns once it is ready.
 func (s *site) start() {
 	s.t.Helper()
-	s.log = &bytes.Buffer{}
+	s.log = &output{}
 	s.cmd = s.command("run", "-c", s.config)
 	s.cmd.Stderr = s.log
 	if err := s.cmd.Start(); err != nil {
@@ -282,6 +283,24 @@ func (s *site) dead() []mention.Dead {
 		s.t.Fatalf("%v in %s", err, out)
 	}
 	return all
+}
+
+// output is what a process prints, to be read while it does.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
 }
 
 func freeAddress(t *testing.T) string {
