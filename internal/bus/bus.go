@@ -120,53 +120,59 @@ func (b *Bus) open(ctx context.Context) error {
 	if err := b.tripwire(); err != nil {
 		return err
 	}
-	return b.remember(ctx)
+	if err := b.remember(ctx); err != nil {
+		return err
+	}
+	return b.work(ctx)
 }
 
-// remember reads what must be known before the first message, and starts what
-// runs behind the bus until Close.
+// remember reads what must be known before the first message.
 func (b *Bus) remember(ctx context.Context) error {
 	b.seen = seen{newJournal(b.lanes.seen, seenSubject, int64(b.cfg.SeenMax), time.Second)}
 	b.ledger = ledger{journal: newJournal(b.lanes.ledger, ledgerSubject, int64(b.cfg.LedgerMax), 0)}
 	b.attempts = &attempts{kv: b.buckets[attemptBucket], shared: b.shared}
 	b.state = newState(b.buckets[stateBucket])
 	b.cursors = newCursors(b.buckets[cursorBucket])
+	if err := b.audit(ctx); err != nil {
+		return err
+	}
+	last, err := b.seen.replay(ctx, b.js, seenLog)
+	if err != nil {
+		return err
+	}
+	if err := b.seen.recover(ctx, b.js, last); err != nil {
+		return err
+	}
+	if _, err := b.ledger.replay(ctx, b.js, ledgerLog); err != nil {
+		return err
+	}
+	if b.server != nil {
+		if err := b.ledger.recover(ctx, b.cfg.Store); err != nil {
+			return err
+		}
+	}
+	return b.attempts.load(ctx)
+}
 
+// work starts what runs behind the bus until Close, and returns once the state
+// of destinations is known.
+func (b *Bus) work(ctx context.Context) error {
 	running, halt := context.WithCancel(context.WithoutCancel(ctx))
 	b.halt = halt
 	behind := func(what string, f func(context.Context) error) {
 		b.background.Go(func() {
 			if err := f(running); err != nil && running.Err() == nil {
-				b.log.Error("bus: background work ended", zap.String("what", what), zap.NamedError("err", err))
+				b.log.Error("background work ended", zap.String("work", what), zap.NamedError("err", err))
 			}
 		})
 	}
-	if err := b.audit(ctx); err != nil {
-		return err
-	}
-	last, err := b.seen.replay(ctx, b.js, seenLog)
-	if err == nil {
-		err = b.seen.recover(ctx, b.js, last)
-	}
-	if err == nil {
-		_, err = b.ledger.replay(ctx, b.js, ledgerLog)
-	}
-	if err == nil && b.server != nil {
-		err = b.ledger.recover(ctx, b.cfg.Store)
-	}
-	if err == nil {
-		err = b.attempts.load(ctx)
-	}
-	if err != nil {
-		return err
-	}
 	loaded := make(chan struct{})
 	behind("state", func(ctx context.Context) error { return b.state.run(ctx, loaded) })
-	behind("seen", func(ctx context.Context) error { b.seen.run(ctx); return nil })
-	behind("ledger", func(ctx context.Context) error { b.ledger.run(ctx); return nil })
+	behind("seen", b.seen.run)
+	behind("ledger", b.ledger.run)
+	behind("sweep", b.sweep)
 	behind("guard", b.guard.run)
 	behind("janitor", b.janitor)
-	behind("sweep", func(ctx context.Context) error { b.sweep(ctx); return nil })
 	if b.shared {
 		behind("follow seen", func(ctx context.Context) error { return b.seen.follow(ctx, b.js, seenLog) })
 		behind("follow ledger", func(ctx context.Context) error { return b.ledger.follow(ctx, b.js, ledgerLog) })
@@ -180,13 +186,13 @@ func (b *Bus) remember(ctx context.Context) error {
 }
 
 // sweep sends again what was not answered, until ctx ends.
-func (b *Bus) sweep(ctx context.Context) {
+func (b *Bus) sweep(ctx context.Context) error {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case now := <-tick.C:
 			for _, l := range b.lanes.all() {
 				l.sweep(now, false)
@@ -211,7 +217,7 @@ func (b *Bus) Close(ctx context.Context) error {
 				b.log.Info("closing took long", zap.String("step", name), zap.Duration("took", took))
 			}
 		}
-		if b.lanes.ledger != nil {
+		if b.cursors != nil {
 			step("publish the rest", func() error {
 				if err := b.drain(ctx); err != nil {
 					return err // and every source is read from its older cursor
@@ -255,9 +261,6 @@ func (b *Bus) drain(ctx context.Context) error {
 		if err := l.drain(ctx); err != nil {
 			return err
 		}
-	}
-	if b.seen.journal == nil || b.ledger.journal == nil {
-		return nil
 	}
 	return errors.Join(b.ledger.flush(ctx), b.seen.flush(ctx), b.writeHighWater(ctx))
 }

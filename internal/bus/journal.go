@@ -74,7 +74,7 @@ func (j *journal) wake() {
 // run publishes what was added until ctx ends, one message at a time: what comes
 // while one is on its way shares the next, so that under load a receipt costs a
 // fraction of a message.
-func (j *journal) run(ctx context.Context) {
+func (j *journal) run(ctx context.Context) error {
 	var tick <-chan time.Time
 	if j.every > 0 {
 		t := time.NewTicker(j.every)
@@ -86,7 +86,7 @@ func (j *journal) run(ctx context.Context) {
 		case <-j.kick:
 		case <-tick:
 		case <-ctx.Done():
-			return
+			return nil
 		}
 		_ = j.flush(ctx) // whoever waits was told
 	}

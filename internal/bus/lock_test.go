@@ -56,3 +56,23 @@ func TestStoreIsFreeAfterClose(t *testing.T) {
 	shut(t, b)
 	openAt(t, store)
 }
+
+// Whatever step fails, nothing is left running, and the store is given back.
+func TestOpenThatFailsGivesTheStoreBack(t *testing.T) {
+	t.Parallel()
+	store := t.TempDir()
+	if err := os.WriteFile(store+"/receipts.0", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(store+"/receipts.1", 0o700); err != nil { // a late step fails
+		t.Fatal(err)
+	}
+	if b, err := Open(t.Context(), Config{Store: store}, quiet(t)); err == nil {
+		shut(t, b)
+		t.Fatal("opened")
+	}
+	if err := os.Remove(store + "/receipts.1"); err != nil {
+		t.Fatal(err)
+	}
+	openAt(t, store)
+}
