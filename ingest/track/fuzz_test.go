@@ -79,7 +79,7 @@ func FuzzMatch(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, query, text string, keepAccents bool) {
-		if len(query) > 500 || len(text) > 5000 {
+		if len(query) > 200 || len(text) > 2000 {
 			return // the oracle is slow
 		}
 		o := Options{KeepAccents: keepAccents}

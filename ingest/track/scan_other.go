@@ -89,7 +89,7 @@ func (sc *scratch) foldLetters(text string, i int) (n, at int, whole bool) {
 			n++
 			at++
 			continue
-		case b < 0xE0 && at+1 < len(text):
+		case b-0xC0 < 0x20 && at+1 < len(text):
 			e = pairs[b&0x1F][text[at+1]]
 		default:
 			e, size = sc.at(text, at)
