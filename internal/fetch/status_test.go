@@ -44,7 +44,7 @@ func TestRetryAfterIsReadInEveryForm(t *testing.T) {
 	if got, said := RetryAfter(http.Header{}, now); got != 0 || said {
 		t.Errorf("no header: got %v, %v", got, said)
 	}
-	if got, _ := RetryAfter(http.Header{"Retry-After": {"3", "garbage", "9"}}, now); got != 9*time.Second {
+	if got, _ := RetryAfter(http.Header{"Retry-After": {"3", "9", "garbage", "1"}}, now); got != 9*time.Second {
 		t.Errorf("several: got %v, want the longest", got)
 	}
 }
