@@ -188,6 +188,8 @@ func (s *site) until(what string, ok func() bool) {
 	deadline := time.Now().Add(90 * time.Second)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
+	began := time.Now()
+	defer func() { s.t.Logf("%v: %s", time.Since(began).Round(time.Millisecond), what) }()
 	for !ok() {
 		if time.Now().After(deadline) {
 			status, _ := s.command("sources", "status", "-c", s.config).CombinedOutput()
