@@ -47,7 +47,7 @@ func over(s sender, pace gateConfig, o Options) *Destination {
 	if pace.concurrency == 0 {
 		pace.concurrency = 1
 	}
-	return &Destination{name: "desk", kind: "test", sender: s, gate: newGate(pace, o.FailingSince),
+	return &Destination{name: "desk", kind: "test", sender: s, gate: newGate(pace),
 		now: o.Now, rand: o.Rand, log: o.Log, series: o.Metrics.of("desk")}
 }
 
@@ -119,50 +119,6 @@ func TestRefusalIsConfirmedOnce(t *testing.T) {
 	})
 }
 
-func TestOnlyFailuresForFiveDaysDisable(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &scripted{answer: status(500)}
-		d := over(s, gateConfig{}, Options{})
-		start := time.Now()
-		for {
-			r := d.Deliver(t.Context(), sample(), nil)
-			if r.Verdict == Disable {
-				break
-			}
-			if time.Since(start) > 130*time.Hour {
-				t.Fatal("not disabled after 130 hours")
-			}
-			time.Sleep(r.After)
-		}
-		if took := time.Since(start); took < 120*time.Hour || took > 121*time.Hour {
-			t.Errorf("disabled after %v, want 120 hours", took)
-		}
-		tried := len(s.sent)
-		if r := d.Deliver(t.Context(), sample(), nil); r.Verdict != Deferred || len(s.sent) != tried {
-			t.Errorf("disabled, and yet: %+v", r)
-		}
-		d.Enable()
-		s.answer = status(200)
-		if r := d.Deliver(t.Context(), sample(), nil); r.Verdict != OK {
-			t.Errorf("enabled again: %+v, want ok", r)
-		}
-	})
-}
-
-func TestOneSuccessStartsTheFiveDaysAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &scripted{answer: func(n int) answer { return answer{status: 500 - 300*(n%2)} }}
-		d := over(s, gateConfig{}, Options{FailingSince: time.Now().Add(-119 * time.Hour)})
-		for range 200 {
-			r := d.Deliver(t.Context(), sample(), nil)
-			if r.Verdict == Disable {
-				t.Fatal("disabled, although every other attempt succeeded")
-			}
-			time.Sleep(time.Hour)
-		}
-	})
-}
-
 func TestGoneDisablesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scripted{answer: status(410)}
@@ -178,6 +134,11 @@ func TestGoneDisablesAtOnce(t *testing.T) {
 		}
 		if len(s.sent) != 1 {
 			t.Errorf("%d attempts, want 1", len(s.sent))
+		}
+		d.Enable()
+		s.answer = status(200)
+		if r := d.Deliver(t.Context(), sample(), nil); r.Verdict != OK {
+			t.Errorf("enabled again: %+v, want ok", r)
 		}
 	})
 }
@@ -449,16 +410,18 @@ func TestEndOfContextIsNoAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scripted{answer: status(200), block: make(chan struct{})}
 		d := over(s, gateConfig{}, Options{})
-		ctx, cancel := context.WithCancel(t.Context())
-		result := make(chan Result)
-		go func() { result <- d.Deliver(ctx, sample(), nil) }()
-		synctest.Wait()
-		cancel()
-		if r := <-result; r.Verdict != Deferred || r.Attempt.N != 0 {
-			t.Errorf("%+v, want deferred without an attempt", r)
+		for range tripRow {
+			ctx, cancel := context.WithCancel(t.Context())
+			result := make(chan Result)
+			go func() { result <- d.Deliver(ctx, sample(), nil) }()
+			synctest.Wait()
+			cancel()
+			if r := <-result; r.Verdict != Deferred || r.Attempt.N != 0 {
+				t.Errorf("%+v, want deferred without an attempt", r)
+			}
 		}
-		if since := d.State().FailingSince; !since.IsZero() {
-			t.Errorf("failing since %v: a stop is no failure", since)
+		if len(s.sent) != tripRow || d.State().Breaker != "closed" {
+			t.Errorf("%d sends were stopped, and the breaker is %s: a stop is no failure", len(s.sent), d.State().Breaker)
 		}
 		close(s.block)
 		if r := d.Deliver(t.Context(), sample(), nil); r.Verdict != OK {

@@ -30,14 +30,11 @@ type Options struct {
 	Allow []netip.Prefix
 	// Version is named in the User-Agent.
 	Version string
-	// FailingSince is since when the destination has only failed, as State told
-	// before a restart.
-	FailingSince time.Time
-	Stdout       io.Writer        // nil is os.Stdout
-	Now          func() time.Time // nil is time.Now
-	Rand         func() float64   // in [0,1), safe for concurrent use; nil is math/rand
-	Log          *zap.Logger      // nil is silent
-	Metrics      *Metrics         // nil counts nothing
+	Stdout  io.Writer        // nil is os.Stdout
+	Now     func() time.Time // nil is time.Now
+	Rand    func() float64   // in [0,1), safe for concurrent use; nil is math/rand
+	Log     *zap.Logger      // nil is silent
+	Metrics *Metrics         // nil counts nothing
 }
 
 func (o *Options) fill() {
@@ -104,7 +101,7 @@ func Open(kindName, name string, settings any, o Options) (*Destination, error) 
 		return nil, fmt.Errorf("destination %q: %w", name, err)
 	}
 	d := &Destination{
-		name: name, kind: kindName, sender: s, gate: newGate(pace, o.FailingSince),
+		name: name, kind: kindName, sender: s, gate: newGate(pace),
 		now: o.Now, rand: o.Rand, log: o.Log.With(zap.String("destination", name)),
 		series: o.Metrics.of(name),
 	}
@@ -156,7 +153,7 @@ func (d *Destination) Deliver(ctx context.Context, delivery *mention.Delivery, b
 
 // judge turns an answer into a Result.
 func (d *Destination) judge(a answer, before []mention.Attempt, start, end time.Time) Result {
-	c := circumstances{n: 1, now: end, failing: d.gate.failingFor(end), rand: d.rand()}
+	c := circumstances{n: 1, now: end, rand: d.rand()}
 	if len(before) > 0 {
 		last := before[len(before)-1]
 		c.n = max(last.N, len(before)) + 1

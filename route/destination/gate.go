@@ -38,13 +38,12 @@ type gate struct {
 	mu       sync.Mutex // held for everything below
 	breaker  breaker
 	paused   time.Time // the receiver asked for no attempt before
-	failing  time.Time // since when there was no success; zero when the last was one
 	disabled string    // why, or empty
 	enabled  time.Time // when disabled stops to hold
 }
 
-func newGate(c gateConfig, failingSince time.Time) *gate {
-	g := &gate{turns: make(chan struct{}, max(c.concurrency, 1)), failing: failingSince}
+func newGate(c gateConfig) *gate {
+	g := &gate{turns: make(chan struct{}, max(c.concurrency, 1))}
 	if c.rate > 0 {
 		g.limiter = rate.NewLimiter(rate.Limit(c.rate), max(c.burst, 1))
 	}
@@ -200,19 +199,12 @@ func (p *pass) leave(v Verdict, a answer, now time.Time) change {
 	defer func() { <-g.turns }()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if v == OK {
-		g.failing = time.Time{}
-		return g.breaker.succeeded(now, p.probe)
-	}
 	if v == Disable {
 		g.disabled, g.enabled = a.text(), now.Add(disabledFor)
 	}
-	if aboutMessage(a) {
-		// It answers, and dislikes this message only.
+	if v == OK || aboutMessage(a) {
+		// It answers, and dislikes this message at most.
 		return g.breaker.succeeded(now, p.probe)
-	}
-	if g.failing.IsZero() {
-		g.failing = now
 	}
 	if asked := asks(a, now); throttles(a) && asked > 0 {
 		// It says itself when to come back; the breaker need not guess.
@@ -256,15 +248,6 @@ func aboutMessage(a answer) bool {
 	return classify(a) == meansNever
 }
 
-func (g *gate) failingFor(now time.Time) time.Duration {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.failing.IsZero() {
-		return 0
-	}
-	return now.Sub(g.failing)
-}
-
 func (g *gate) enable() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -273,15 +256,14 @@ func (g *gate) enable() {
 
 // clear is called with mu held.
 func (g *gate) clear() {
-	g.disabled, g.failing, g.paused, g.breaker = "", time.Time{}, time.Time{}, breaker{}
+	g.disabled, g.paused, g.breaker = "", time.Time{}, breaker{}
 }
 
 // State is how a destination fares.
 type State struct {
-	Breaker      string        `json:"breaker"` // closed, open or probing
-	HeldFor      time.Duration `json:"held_for,omitempty"`
-	FailingSince time.Time     `json:"failing_since,omitzero"`
-	Disabled     string        `json:"disabled,omitempty"` // why
+	Breaker  string        `json:"breaker"` // closed, open or probing
+	HeldFor  time.Duration `json:"held_for,omitempty"`
+	Disabled string        `json:"disabled,omitempty"` // why
 }
 
 func (s State) String() string {
@@ -297,7 +279,7 @@ func (s State) String() string {
 func (g *gate) state(now time.Time) State {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	s := State{Breaker: "closed", FailingSince: g.failing, Disabled: g.disabled}
+	s := State{Breaker: "closed", Disabled: g.disabled}
 	s.HeldFor = max(g.paused.Sub(now), 0)
 	if g.breaker.open {
 		s.Breaker = "open"

@@ -21,7 +21,7 @@ const (
 	OK       Verdict = "ok"       // handed over
 	Retry    Verdict = "retry"    // failed; try again
 	Dead     Verdict = "dead"     // given up; keep it with its reason
-	Disable  Verdict = "disable"  // the destination is gone or has only failed: stop it, keep what waits
+	Disable  Verdict = "disable"  // the destination is gone: stop it, keep what waits
 	Deferred Verdict = "deferred" // no attempt was made; come back
 )
 
@@ -38,8 +38,6 @@ const (
 	overloadPause = 60 * time.Second
 	// maxAsked is the longest wait that a receiver is granted.
 	maxAsked = 24 * time.Hour
-	// A destination that has only failed for this long is disabled.
-	disableAfter = 120 * time.Hour
 )
 
 // answer is what one attempt brought.
@@ -115,8 +113,7 @@ type circumstances struct {
 	n       int  // which attempt it was, from 1
 	refused bool // whether the attempt before was refused too
 	now     time.Time
-	failing time.Duration // how long the destination has only failed
-	rand    float64       // in [0,1)
+	rand    float64 // in [0,1)
 }
 
 // judge is the whole contract: what an answer means, and when to come back.
@@ -136,8 +133,6 @@ func judge(a answer, c circumstances) (v Verdict, after time.Duration, why strin
 		return Dead, 0, ""
 	case m == meansGone:
 		return Disable, after, "the destination is gone"
-	case c.failing >= disableAfter:
-		return Disable, after, "the destination has only failed for " + c.failing.Round(time.Hour).String()
 	case m == meansRefused && c.refused:
 		return Dead, 0, "refused twice"
 	case c.n >= len(schedule):

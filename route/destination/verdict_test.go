@@ -61,9 +61,7 @@ func TestVerdictOfErrors(t *testing.T) {
 		{"the last attempt", answer{status: 500}, circumstances{n: 12}, Dead, 0},
 		{"beyond the last", answer{status: 500}, circumstances{n: 13}, Dead, 0},
 		{"the last but one", answer{status: 500}, circumstances{n: 11}, Retry, 19 * time.Hour},
-		{"119 hours of failures", answer{status: 500}, circumstances{n: 1, failing: 119 * time.Hour}, Retry, 4 * time.Second},
-		{"120 hours of failures", answer{status: 500}, circumstances{n: 1, failing: 120 * time.Hour}, Disable, time.Second},
-		{"a success ends them", answer{status: 204}, circumstances{n: 12, failing: 500 * time.Hour}, OK, 0},
+		{"a success at the last", answer{status: 204}, circumstances{n: 12}, OK, 0},
 		{"an unreadable body after 2xx", answer{status: 200, body: []byte("x")}, circumstances{n: 1}, OK, 0},
 		{"a tool's words over its status", answer{status: 500, meaning: meansGone}, circumstances{n: 1}, Disable, 0},
 	}
