@@ -67,9 +67,10 @@ type lane struct {
 // scratch is what one post is tagged in.
 type scratch struct {
 	text     text.Text
-	language language.Scratch
-	words    [linear.MaxLanes]int32
-	pieces   [linear.MaxLanes]int32
+	language *language.Scratch
+	cache    *linear.Cache
+	pieces   []text.Feature // of the word at hand
+	sums     [2][linear.MaxLanes]int32
 	raw      [linear.MaxLanes]float64
 	spans    []mention.Span
 	shares   []share
@@ -131,7 +132,9 @@ func New(s *Stored, o Options) (*Model, error) {
 	}
 	m.sentiment = [2]int{find(SentimentHead, string(mention.Negative)), find(SentimentHead, string(mention.Positive))}
 	m.urgency = [2]int{find(UrgencyHead, string(mention.High)), find(UrgencyHead, string(mention.Normal))}
-	m.scratch.New = func() any { return new(scratch) }
+	m.scratch.New = func() any {
+		return &scratch{cache: linear.NewCache(m.table), language: m.language.NewScratch()}
+	}
 	return m, nil
 }
 
@@ -175,7 +178,7 @@ func (m *Model) Classify(in Input) mention.Tag {
 func (m *Model) classify(in Input, s *scratch) mention.Tag {
 	s.text.Read(in.Text, in.Spans)
 	tag := mention.Tag{Model: m.version}
-	tag.Language = m.language.Identify(&s.text, in.Language, &s.language)
+	tag.Language = m.language.Identify(&s.text, in.Language, s.language)
 	m.score(s)
 	group := m.group(tag.Language)
 	m.assign(&tag, s, group)
@@ -200,11 +203,23 @@ func (m *Model) group(language string) int {
 // score fills s.raw with each lane's raw score.
 func (m *Model) score(s *scratch) {
 	n := len(m.lanes)
-	words, pieces := s.words[:n], s.pieces[:n]
+	words, pieces := s.sums[0][:n], s.sums[1][:n]
 	clear(words)
 	clear(pieces)
 	m.table.Sum(s.text.Words, words)
-	m.table.Sum(s.text.Chars, pieces)
+	for i := range s.text.Tokens {
+		k := &s.text.Tokens[i]
+		switch {
+		case k.Class:
+		case k.Dense:
+			s.pieces = s.text.AppendPieces(s.pieces[:0], k)
+			m.table.Sum(s.pieces, pieces)
+		default:
+			for l, v := range m.sumOf(s, k) {
+				pieces[l] += int32(v)
+			}
+		}
+	}
 	perWord, perPiece := shares(&s.text)
 	for l := range n {
 		k := &m.lanes[l]
@@ -212,10 +227,24 @@ func (m *Model) score(s *scratch) {
 	}
 }
 
+// sumOf returns what the pieces of a word sum to.
+func (m *Model) sumOf(s *scratch, k *text.Token) []int16 {
+	slot, known := s.cache.Slot(k.Hash)
+	if !known {
+		var sums [linear.MaxLanes]int32
+		s.pieces = s.text.AppendPieces(s.pieces[:0], k)
+		m.table.Sum(s.pieces, sums[:len(slot)])
+		for l := range slot {
+			slot[l] = int16(sums[l])
+		}
+	}
+	return slot
+}
+
 // shares is what one word and one piece of t weigh: long posts do not outweigh
 // short ones.
 func shares(t *text.Text) (word, piece float32) {
-	return float32(1 / math.Sqrt(float64(max(len(t.Words), 1)))), float32(1 / math.Sqrt(float64(max(len(t.Chars), 1))))
+	return float32(1 / math.Sqrt(float64(max(len(t.Words), 1)))), float32(1 / math.Sqrt(float64(max(t.Pieces, 1))))
 }
 
 func (c Calibration) probability(raw float64) float64 {

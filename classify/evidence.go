@@ -26,7 +26,7 @@ func (m *Model) evidence(tag *mention.Tag, s *scratch) []mention.Evidence {
 	found := make([]mention.Evidence, 0, maxEvidence*len(tag.Assigned))
 	for _, name := range tag.Assigned {
 		l := m.intents[slices.Index(m.names, name)]
-		s.shares = m.weigh(s.shares[:0], &s.text, l)
+		s.shares = m.weigh(s.shares[:0], s, l)
 		best := strongest(s.shares)
 		for _, b := range best {
 			found = append(found, mention.Evidence{
@@ -40,19 +40,16 @@ func (m *Model) evidence(tag *mention.Tag, s *scratch) []mention.Evidence {
 
 // weigh appends what each word spoke for lane l: its own weight, its pieces',
 // and half of the pairs' that it stands in.
-func (m *Model) weigh(to []share, t *text.Text, l int) []share {
+func (m *Model) weigh(to []share, s *scratch, l int) []share {
+	t := &s.text
 	perWord, perPiece := shares(t)
 	perWord *= m.lanes[l].scale
 	perPiece *= m.lanes[l].scale
 	for i := range t.Tokens {
 		k := &t.Tokens[i]
-		end := int32(len(t.Chars))
-		if i+1 < len(t.Tokens) {
-			end = t.Tokens[i+1].Char
-		}
-		pieces := t.Chars[k.Char:end]
 		if k.Dense {
-			to = m.weighDense(to, t, k, pieces, l, perPiece)
+			s.pieces = t.AppendPieces(s.pieces[:0], k)
+			to = m.weighDense(to, t, k, s.pieces, l, perPiece)
 			continue
 		}
 		own := share{start: k.Start, end: k.End}
@@ -64,8 +61,8 @@ func (m *Model) weigh(to []share, t *text.Text, l int) []share {
 				to[len(to)-1].weight += half
 			}
 		}
-		for _, f := range pieces {
-			own.weight += float32(m.table.Weight(f, l)) * perPiece
+		if !k.Class {
+			own.weight += float32(m.sumOf(s, k)[l]) * perPiece
 		}
 		to = append(to, own)
 	}

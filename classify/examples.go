@@ -61,7 +61,7 @@ func readExamples(posts []string) []example {
 	all := make([]example, len(posts))
 	for i, p := range posts {
 		t.Read(p, nil)
-		f := slices.Concat(t.Words, t.Chars)
+		f := t.AppendAll(slices.Clone(t.Words))
 		slices.Sort(f)
 		all[i].features = slices.Compact(f)
 	}

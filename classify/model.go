@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/klauspost/compress/zstd"
-
 	"earmark/classify/linear"
 )
 
@@ -49,9 +47,6 @@ type Calibration struct {
 // magic begins a stored model; what follows is compressed.
 const magic = "earmark intents 1\n"
 
-// maxStored bounds what a stored model may unpack to.
-const maxStored = 256 << 20
-
 // Encode returns s as bytes; the same Stored gives the same bytes.
 func (s *Stored) Encode() ([]byte, error) {
 	head, err := json.Marshal(s)
@@ -61,13 +56,7 @@ func (s *Stored) Encode() ([]byte, error) {
 	plain := binary.AppendUvarint(nil, uint64(len(head)))
 	plain = append(plain, head...)
 	plain = s.Weights.Append(plain)
-	// One goroutine, so that the same weights are the same bytes.
-	z, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return nil, fmt.Errorf("model: %w", err)
-	}
-	defer z.Close()
-	return z.EncodeAll(plain, []byte(magic)), nil
+	return linear.Pack([]byte(magic), plain), nil
 }
 
 // Decode reads what Encode returned, and refuses anything else.
@@ -76,14 +65,9 @@ func Decode(b []byte) (*Stored, error) {
 	if !ok {
 		return nil, errors.New("model: not one, or of another version (`earmark train` writes one)")
 	}
-	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxStored))
+	plain, err := linear.Unpack(packed)
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)
-	}
-	defer z.Close()
-	plain, err := z.DecodeAll(packed, nil)
-	if err != nil {
-		return nil, fmt.Errorf("model: unpack: %w", err)
 	}
 	size, n := binary.Uvarint(plain)
 	if n <= 0 || size > uint64(len(plain)-n) {

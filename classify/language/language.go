@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -47,31 +48,47 @@ func Names() []string {
 	return slices.Compact(all)
 }
 
-// What is looked at of one post: languages show early.
+// maxTokens is how many words are looked at of one post: languages show early.
+const maxTokens = 40
+
+// Most posts are clear after a few words: each glance words the lead is looked
+// at, and from clearLead on the rest is not read.
 const (
-	maxPieces = 320
-	maxWords  = 64
+	glance    = 8
+	clearLead = 2
 )
 
 // Model tells languages apart. It may be used from any goroutine.
+//
+// The scripts share lanes: the first lane tells the first language of each
+// script, and so on, for words of one script do not stand in another.
 type Model struct {
 	table *linear.Table
-	bias  []float32
 	scale []float32
-	lanes [text.Scripts][]lane
+	bias  [text.Scripts][]float32
 }
 
-type lane struct {
-	name string
-	at   int
+// Lanes is how many lanes a model has: as many as the richest script has languages.
+func Lanes() int {
+	most := 0
+	for _, of := range names {
+		most = max(most, len(of))
+	}
+	return most
 }
 
-// Scratch is what Identify works in; the zero value is ready, and reuse saves
-// its making.
+// Of lists the languages of a script, in the order of their lanes.
+func Of(s text.Script) []string { return names[s] }
+
+// Scratch is what Identify works in. It belongs to one goroutine.
 type Scratch struct {
-	words [maxWords]text.Feature
-	sums  [2][linear.MaxLanes]int32
+	cache  *linear.Cache
+	pieces []text.Feature
+	sums   [linear.MaxLanes]int32
 }
+
+// NewScratch makes a Scratch for m.
+func (m *Model) NewScratch() *Scratch { return &Scratch{cache: linear.NewCache(m.table)} }
 
 var standard = sync.OnceValues(func() (*Model, error) { return Load(weights.Language) })
 
@@ -81,14 +98,15 @@ func Default() (*Model, error) { return standard() }
 // magic begins a stored model.
 const magic = "earmark language 1\n"
 
-// Append stores a model: the weights' lanes are Names(), each with its bias.
-func Append(b []byte, w *linear.Weights, bias []float32) []byte {
-	b = append(b, magic...)
-	b = w.Append(b)
-	for _, v := range bias {
-		b = fmt.Appendf(b, "%g\n", v)
+// Append stores a model: its weights, and the bias of each script's languages.
+func Append(b []byte, w *linear.Weights, bias [text.Scripts][]float32) []byte {
+	plain := w.Append(nil)
+	for _, of := range bias {
+		for _, v := range of {
+			plain = fmt.Appendf(plain, "%g\n", v)
+		}
 	}
-	return b
+	return linear.Pack(append(b, magic...), plain)
 }
 
 // Load reads a model that Append stored.
@@ -97,32 +115,34 @@ func Load(b []byte) (*Model, error) {
 	if !ok {
 		return nil, errors.New("language model: not one, or of another version")
 	}
-	w, rest, err := linear.Read(b)
+	plain, err := linear.Unpack(b)
 	if err != nil {
 		return nil, fmt.Errorf("language model: %w", err)
 	}
-	all := Names()
-	if len(w.Lanes) != len(all) {
-		return nil, fmt.Errorf("language model: has %d languages, not %d", len(w.Lanes), len(all))
+	w, rest, err := linear.Read(plain)
+	if err != nil {
+		return nil, fmt.Errorf("language model: %w", err)
+	}
+	if len(w.Lanes) != Lanes() {
+		return nil, fmt.Errorf("language model: has %d lanes, not %d", len(w.Lanes), Lanes())
 	}
 	m := &Model{scale: w.Scales}
-	for _, line := range strings.Fields(string(rest)) {
-		var v float32
-		if _, err := fmt.Sscanf(line, "%g", &v); err != nil || math.IsNaN(float64(v)) {
-			return nil, fmt.Errorf("language model: bias %q is no number", line)
+	lines := strings.Fields(string(rest))
+	for script, of := range names {
+		for _, name := range of {
+			if len(lines) == 0 {
+				return nil, fmt.Errorf("language model: has no bias for %q", name)
+			}
+			v, err := strconv.ParseFloat(lines[0], 32)
+			if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+				return nil, fmt.Errorf("language model: bias %q of %q is no number", lines[0], name)
+			}
+			m.bias[script] = append(m.bias[script], float32(v))
+			lines = lines[1:]
 		}
-		m.bias = append(m.bias, v)
-	}
-	if len(m.bias) != len(all) {
-		return nil, fmt.Errorf("language model: has %d biases, not %d", len(m.bias), len(all))
 	}
 	if m.table, err = linear.NewTable(w); err != nil {
 		return nil, fmt.Errorf("language model: %w", err)
-	}
-	for script, of := range names {
-		for _, name := range of {
-			m.lanes[script] = append(m.lanes[script], lane{name, slices.Index(all, name)})
-		}
 	}
 	return m, nil
 }
@@ -136,56 +156,121 @@ const declaredBonus = 0.35
 // says (BCP 47), empty when it does not.
 func (m *Model) Identify(t *text.Text, declared string, s *Scratch) string {
 	declared = base(declared)
-	script := scriptOf(t)
-	of := m.lanes[script]
+	script := ScriptOf(t)
+	of := names[script]
 	switch len(of) {
 	case 0:
 		return orUnknown(declared)
 	case 1:
-		return of[0].name
+		return of[0]
 	}
-	words, pieces := Features(t, s)
-	n := m.table.Lanes()
-	clear(s.sums[0][:n])
-	clear(s.sums[1][:n])
-	m.table.Sum(words, s.sums[0][:n])
-	m.table.Sum(pieces, s.sums[1][:n])
-	w, p := perRoot(len(words)), perRoot(len(pieces))
-	best, bestScore := Unknown, float32(math.Inf(-1))
-	for _, l := range of {
-		score := m.bias[l.at] + m.scale[l.at]*(float32(s.sums[0][l.at])*w+float32(s.sums[1][l.at])*p)
-		if l.name == declared {
-			score += declaredBonus
+	sums := s.sums[:m.table.Lanes()]
+	clear(sums)
+	features, words := 0, 0
+	best, lead := 0, float32(0)
+	for i := range t.Tokens {
+		k := &t.Tokens[i]
+		if !Telling(k, script) {
+			continue
 		}
-		if score > bestScore {
-			best, bestScore = l.name, score
+		for l, v := range m.sumOf(t, k, s) {
+			sums[l] += int32(v)
+		}
+		features += count(k)
+		if words++; words%glance == 0 {
+			if best, lead = m.best(script, sums, features, declared); lead > clearLead || words == maxTokens {
+				return of[best]
+			}
 		}
 	}
-	return best
+	if features == 0 {
+		return orUnknown(declared)
+	}
+	best, _ = m.best(script, sums, features, declared)
+	return of[best]
 }
 
-// Features returns what languages are told by: the words, without the pairs and
-// the classes, and the pieces.
-func Features(t *text.Text, s *Scratch) (words, pieces []text.Feature) {
-	words = s.words[:0]
-	for i := range t.Tokens {
-		if k := &t.Tokens[i]; !k.Class && !k.Dense && len(words) < maxWords {
-			words = append(words, t.Words[k.Word])
+// best returns which language of a script scores highest, and its lead.
+func (m *Model) best(script text.Script, sums []int32, features int, declared string) (at int, lead float32) {
+	per := perRoot(features)
+	first, second := float32(math.Inf(-1)), float32(math.Inf(-1))
+	for l, name := range names[script] {
+		score := m.bias[script][l] + m.scale[l]*float32(sums[l])*per
+		if name == declared {
+			score += declaredBonus
+		}
+		if score > first {
+			at, first, second = l, score, first
+		} else if score > second {
+			second = score
 		}
 	}
-	return words, t.Chars[:min(len(t.Chars), maxPieces)]
+	return at, first - second
+}
+
+// sumOf returns what a word and its pieces sum to.
+func (m *Model) sumOf(t *text.Text, k *text.Token, s *Scratch) []int16 {
+	slot, known := s.cache.Slot(k.Hash)
+	if !known {
+		var sums [linear.MaxLanes]int32
+		s.pieces = appendFeatures(s.pieces[:0], t, k)
+		m.table.Sum(s.pieces, sums[:len(slot)])
+		for l := range slot {
+			slot[l] = int16(sums[l])
+		}
+	}
+	return slot
+}
+
+// maxRun is the longest piece that languages are told by. Single letters count
+// too: many are of few languages.
+const maxRun = 5
+
+// appendFeatures appends a word and its pieces.
+func appendFeatures(to []text.Feature, t *text.Text, k *text.Token) []text.Feature {
+	return t.AppendRuns(append(to, t.Words[k.Word]), k, 1, maxRun)
+}
+
+// count is how many features appendFeatures appends.
+func count(k *text.Token) int {
+	n := 1
+	for length := 1; length <= maxRun && length <= k.Runes(); length++ {
+		n += k.Runes() - length + 1
+	}
+	return n
+}
+
+// Telling says whether a token tells anything about which language of a script
+// a post is in.
+func Telling(k *text.Token, script text.Script) bool {
+	return !k.Class && !k.Dense && k.Script == script
+}
+
+// Features appends what the language of a post in that script is told by.
+func Features(to []text.Feature, t *text.Text, script text.Script) []text.Feature {
+	words := 0
+	for i := range t.Tokens {
+		if k := &t.Tokens[i]; Telling(k, script) && words < maxTokens {
+			to = appendFeatures(to, t, k)
+			words++
+		}
+	}
+	return to
 }
 
 func perRoot(n int) float32 { return float32(1 / math.Sqrt(float64(max(n, 1)))) }
 
-// scriptOf returns the script that t is mostly written in. Japanese mixes two:
+// ScriptOf returns the script that t is mostly written in. Japanese mixes two:
 // any share of kana makes it Japanese.
-func scriptOf(t *text.Text) text.Script {
+func ScriptOf(t *text.Text) text.Script {
 	best, most := text.Other, 0
 	for script, n := range t.Letters {
 		switch text.Script(script) {
+		case text.Latin:
 		case text.Han, text.Kana, text.Hangul:
-			n *= 3 // a sign of these holds as much as three letters
+			n *= 5 // a sign of these holds as much as two or three letters
+		default:
+			n *= 2 // foreign names stand in Latin letters everywhere
 		}
 		if n > most {
 			best, most = text.Script(script), n

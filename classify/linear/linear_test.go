@@ -26,7 +26,7 @@ func some(n, lanes int) *Weights {
 }
 
 func TestSumIsTheSumOfTheWeights(t *testing.T) {
-	for _, lanes := range []int{1, 7, 8, 9, 15, 16, 38} {
+	for _, lanes := range []int{1, 7, 8, 9, 15, 16, 24, 25, 31, 38} {
 		w := some(5000, lanes)
 		table, err := NewTable(w)
 		if err != nil {

@@ -167,3 +167,36 @@ func (w *Weights) With(features []uint32, exact []float32) *Weights {
 	}
 	return to
 }
+
+// Join brings weights of different features into one, of so many lanes. A
+// feature of several parts keeps the first's weights. Each lane takes the
+// coarsest scale of its parts.
+func Join(parts []*Weights, lanes int) *Weights {
+	to := &Weights{Lanes: make([][]int8, lanes), Scales: make([]float32, lanes)}
+	type place struct{ part, at int }
+	from := map[uint32]place{}
+	for p, part := range parts {
+		for l, s := range part.Scales {
+			to.Scales[l] = max(to.Scales[l], s)
+		}
+		for i, f := range part.Features {
+			if _, taken := from[f]; !taken {
+				from[f] = place{p, i}
+				to.Features = append(to.Features, f)
+			}
+		}
+	}
+	slices.Sort(to.Features)
+	for _, f := range to.Features {
+		of := from[f]
+		part := parts[of.part]
+		for l := range lanes {
+			var v float64
+			if l < len(part.Lanes) {
+				v = math.Round(float64(part.Lanes[l][of.at]) * float64(part.Scales[l]/to.Scales[l]))
+			}
+			to.Lanes[l] = append(to.Lanes[l], int8(v))
+		}
+	}
+	return to
+}

@@ -26,26 +26,30 @@ type Feature = uint32
 
 // Token is one word, class or dense run, and where its features lie.
 type Token struct {
-	Start, End int32 // bytes of the post
-	Word       int32 // its feature in Words
-	Char       int32 // its first feature in Chars; the last lies before the next token's
-	Pair       bool  // Words[Word+1] is the pair it makes with the token before
-	Class      bool  // it stands for a class, or is a sign: it has no pieces and no language
-	Dense      bool  // a run without blanks: no Word, and pieces as DenseMax tells
+	Start, End int32  // bytes of Source
+	Word       int32  // its feature in Words; a dense run has none
+	Pieces     int32  // how many pieces it has
+	Hash       uint64 // of the word: words alike have the same pieces
+	Script     Script
+	Pair       bool // Words[Word+1] is the pair it makes with the token before
+	Class      bool // it stands for a class, or is a sign: it has no pieces and no language
+	Dense      bool // a run without blanks
+
+	first, runes int32 // its runes in Text.runes
 }
 
 // Text is one post as features. The zero value is ready; Read reuses its slices.
 type Text struct {
 	Words  []Feature
-	Chars  []Feature
 	Tokens []Token
+	// Pieces is how many pieces the tokens have in all.
+	Pieces int
 	// Letters counts the letters of each script.
 	Letters [Scripts]int
 
 	source        string
-	word          [maxWord + 2]rune // the word being read, lower-case, between two edges
-	n             int               // runes in word
-	prev          uint64            // the hash of the word before, 0 at the start
+	runes         []rune // of each word, lower-case, between two edges, and of each dense run
+	prev          uint64 // the hash of the word before, 0 at the start
 	caps, letters int
 }
 
@@ -84,9 +88,9 @@ func mix(h, v uint64) uint64 { return (h ^ v) * factor }
 // Read reads s, whose tracked names stand at spans (in order, none
 // overlapping), and replaces what t held.
 func (t *Text) Read(s string, spans []mention.Span) {
-	t.Words, t.Chars, t.Tokens = t.Words[:0], t.Chars[:0], t.Tokens[:0]
-	t.prev, t.caps, t.letters = 0, 0, 0
+	t.Words, t.Tokens, t.runes = t.Words[:0], t.Tokens[:0], t.runes[:0]
 	t.Letters = [Scripts]int{}
+	t.Pieces, t.prev, t.caps, t.letters = 0, 0, 0, 0
 	if len(s) > MaxBytes {
 		s = s[:MaxBytes]
 	}
@@ -191,7 +195,7 @@ func (t *Text) sign(start, end int, h uint64) {
 
 // token adds a token with its word and the pair that it makes with the one before.
 func (t *Text) token(start, end int, h uint64) {
-	t.Tokens = append(t.Tokens, Token{Start: int32(start), End: int32(end), Word: int32(len(t.Words)), Char: int32(len(t.Chars))})
+	t.Tokens = append(t.Tokens, Token{Start: int32(start), End: int32(end), Word: int32(len(t.Words)), Hash: h})
 	t.addWord(h)
 	if t.prev != 0 {
 		t.addWord(mix(mix(pairSeed, t.prev), h))

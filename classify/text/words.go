@@ -8,7 +8,8 @@ const edge = '_' // stands before and after a word, so that beginnings and ends 
 // and returns where it ends.
 func (t *Text) readWord(s string, i int) int {
 	start := i
-	t.word[0], t.n = edge, 1
+	first := len(t.runes)
+	t.runes = append(t.runes, edge)
 	h := wordSeed
 	var last rune
 	repeats := 0
@@ -47,19 +48,21 @@ func (t *Text) readWord(s string, i int) int {
 		} else {
 			last, repeats = p, 0
 		}
-		if t.n > maxWord {
+		if len(t.runes)-first > maxWord {
 			continue
 		}
-		t.word[t.n] = p
-		t.n++
+		t.runes = append(t.runes, p)
 		h = mix(h, uint64(p))
 	}
 	t.token(start, i, h)
-	if t.n > 1 {
-		t.Letters[scriptOf(t.word[t.n-1])] += t.n - 1
-	}
-	t.word[t.n] = edge
-	t.pieces(t.word[:t.n+1])
+	t.runes = append(t.runes, edge)
+	k := &t.Tokens[len(t.Tokens)-1]
+	k.first, k.runes = int32(first), int32(len(t.runes)-first)
+	k.Script = scriptOf(t.runes[first+1])
+	t.Letters[k.Script] += int(k.runes) - 2
+	least, most := lengths(k.Script)
+	k.Pieces = count(k.runes, least, most)
+	t.Pieces += int(k.Pieces)
 	return i
 }
 
@@ -71,67 +74,25 @@ func letterAt(s string, i int) bool {
 	return kindOf(r) == letter
 }
 
-// Lengths of the pieces of a word, its edges counted. Pieces of two added
-// nothing to the tags and cost a quarter of the time.
-const (
-	minPiece = 3
-	maxPiece = 5
-)
-
-// pieces adds every run of minPiece to maxPiece runes of w.
-func (t *Text) pieces(w []rune) {
-	least, most := minPiece, maxPiece
-	if len(w) > 2 && w[1] >= 0xac00 && w[1] < 0xd7a4 { // a Hangul rune is a syllable
-		least, most = 1, 4
-	}
-	for i := range w {
-		h := charSeed
-		end := min(i+most, len(w))
-		for j := i; j < end; j++ {
-			h = mix(h, uint64(w[j]))
-			if j-i+1 >= least {
-				t.Chars = append(t.Chars, Feature(h>>32))
-			}
-		}
-	}
-}
-
-// DenseMax is the longest piece of a dense run. At each rune of one, the pieces
-// that end there follow each other, longest first.
-const DenseMax = 4
-
-// readDense reads a run of a script without blanks: pieces of one to four
-// runes, across what would be words.
+// readDense reads a run of a script without blanks.
 func (t *Text) readDense(s string, i int) int {
-	start := i
-	first := len(t.Chars)
-	var tail [DenseMax]uint64 // hashes of the pieces still open
-	open := 0
+	start, first := i, len(t.runes)
 	for i < len(s) {
 		r, size := utf8.DecodeRuneInString(s[i:])
 		k := kindOf(r)
-		if k == hidden {
-			i += size
-			continue
-		}
-		if k != dense {
+		if k != dense && k != hidden {
 			break
 		}
 		i += size
-		t.Letters[scriptOf(r)]++
-		// Pieces that end in r: those that were open, longest first, and r alone.
-		if open == DenseMax {
-			copy(tail[:], tail[1:])
-			open--
-		}
-		tail[open] = charSeed
-		open++
-		for j := range open {
-			tail[j] = mix(tail[j], uint64(r))
-			t.Chars = append(t.Chars, Feature(tail[j]>>32))
+		if k == dense {
+			t.Letters[scriptOf(r)]++
+			t.runes = append(t.runes, r)
 		}
 	}
-	t.Tokens = append(t.Tokens, Token{Start: int32(start), End: int32(i), Word: int32(len(t.Words)), Char: int32(first), Dense: true})
+	k := Token{Start: int32(start), End: int32(i), Word: int32(len(t.Words)), Dense: true, first: int32(first), runes: int32(len(t.runes) - first)}
+	k.Pieces = count(k.runes, 1, DenseMax)
+	t.Pieces += int(k.Pieces)
+	t.Tokens = append(t.Tokens, k)
 	t.prev = 0
 	return i
 }

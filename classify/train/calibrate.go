@@ -8,12 +8,13 @@ import (
 )
 
 // inGroup says whether a row calibrates a group: English on posts found in the
-// world where there are enough, all others on what there is.
+// world, all other languages, of which there are too few of those, on the
+// written ones.
 func inGroup(r *Row, group string) bool {
 	if group == "*" {
-		return r.Language != "en"
+		return r.Language != "en" && !r.real
 	}
-	return r.Language == group
+	return r.real && r.Language == group
 }
 
 // calibrate fits the probability of a head, and the threshold, to scores given
@@ -31,10 +32,7 @@ func calibrate(rows []Row, h head, unseen []float64, group string) classify.Cali
 		}
 		return scores, yes, bearing
 	}
-	scores, yes, bearing := pick(func(r *Row) bool { return inGroup(r, group) && r.real == (group == "en") })
-	if bearing < fewPosts {
-		scores, yes, bearing = pick(func(r *Row) bool { return inGroup(r, group) })
-	}
+	scores, yes, bearing := pick(func(r *Row) bool { return inGroup(r, group) })
 	if bearing < fewPosts {
 		scores, yes, _ = pick(func(*Row) bool { return true })
 	}

@@ -33,9 +33,11 @@ type reader func(r *Row) (words, pieces []text.Feature)
 // all reads every feature of a post.
 func all() reader {
 	var t text.Text
-	return func(r *Row) (words, pieces []text.Feature) {
+	var pieces []text.Feature
+	return func(r *Row) (_, _ []text.Feature) {
 		t.Read(r.Text, text.InOrder(text.Find(nil, r.Text, r.Track)))
-		return t.Words, t.Chars
+		pieces = t.AppendAll(pieces[:0])
+		return t.Words, pieces
 	}
 }
 

@@ -24,6 +24,7 @@ type Row struct {
 	Source    string   `json:"source"`
 	Licence   string   `json:"licence"`
 	Track     []string `json:"track"`
+	Train     *bool    `json:"train"` // false: to run on, never to learn from
 
 	// The second reading of a post that two annotators labelled apart. A and B
 	// stand in place of Intents.

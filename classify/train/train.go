@@ -34,15 +34,15 @@ type Config struct {
 	Date       string          // what the version begins with, such as "2026-11-21"
 	Progress   func(done, total int, what string)
 	Workers    int     // how many fits run at once; 0 means one per processor
-	Strictness float32 // how closely weights follow the posts; 0 means 0.5
-	Features   int     // how many features the model keeps; 0 means 250,000
+	Strictness float32 // how closely weights follow the posts; 0 means 0.3
+	Features   int     // how many features the model keeps; 0 means a million
 }
 
 // What training is done with where the Config does not say.
 const (
-	standardFeatures   = 250_000
-	standardStrictness = 0.5
-	leastRows          = 2  // a feature of one post alone teaches nothing
+	standardFeatures   = 1_000_000
+	standardStrictness = 0.3
+	leastRows          = 1  // features of one post alone help where a language has few posts
 	folds              = 3  // each post is scored once by a model that has not seen it
 	epochs             = 25 // at most; most fits end after about ten
 	fewPosts           = 40 // posts bearing a label from which a group is calibrated on its own
@@ -114,8 +114,8 @@ func (c *Config) rows() ([]Row, error) {
 		switch {
 		case r.A != nil || r.B != nil:
 			return nil, fmt.Errorf("%s: was labelled by two annotators, to evaluate with: never train on it", r.File)
-		case r.Intents == nil:
-			continue // has a language only
+		case r.Intents == nil || r.Train != nil && !*r.Train:
+			continue // has a language only, or is to run on
 		case c.AnyTerms || r.Open():
 			rows = append(rows, r)
 		}
