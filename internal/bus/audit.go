@@ -20,6 +20,8 @@ type highWater struct {
 	Last    uint64    `json:"last"`
 	Missing int       `json:"missing"` // sequences between first and last that hold nothing
 	At      time.Time `json:"at"`
+	// Seen says that SEEN holds every mention up to Last.
+	Seen bool `json:"seen,omitempty"`
 }
 
 const auditKey = "audit."
@@ -80,14 +82,15 @@ func (b *Bus) highWater(ctx context.Context, stream string) (w highWater, ok boo
 	return w, json.Unmarshal(e.Value(), &w) == nil, nil
 }
 
-// writeHighWater writes down what every audited stream holds.
-func (b *Bus) writeHighWater(ctx context.Context) error {
+// writeHighWater writes down what every audited stream holds, and whether SEEN
+// was completed before.
+func (b *Bus) writeHighWater(ctx context.Context, seen bool) error {
 	for _, name := range audited {
 		info, err := b.info(ctx, name)
 		if err != nil {
 			return err
 		}
-		body, err := json.Marshal(highWater{Last: info.State.LastSeq, Missing: info.State.NumDeleted, At: time.Now().UTC()})
+		body, err := json.Marshal(highWater{Last: info.State.LastSeq, Missing: info.State.NumDeleted, At: time.Now().UTC(), Seen: seen})
 		if err != nil {
 			return err
 		}

@@ -140,7 +140,9 @@ func (b *Bus) remember(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.seen.recover(ctx, b.js, last); err != nil {
+	if was, _, err := b.highWater(ctx, mentions); err != nil {
+		return fmt.Errorf("%s: %w", mentions, err)
+	} else if err := b.seen.recover(ctx, b.js, was, last); err != nil {
 		return err
 	}
 	if _, err := b.ledger.replay(ctx, b.js, ledgerLog); err != nil {
@@ -262,7 +264,10 @@ func (b *Bus) drain(ctx context.Context) error {
 			return err
 		}
 	}
-	return errors.Join(b.ledger.flush(ctx), b.seen.flush(ctx), b.writeHighWater(ctx))
+	if err := errors.Join(b.ledger.flush(ctx), b.seen.flush(ctx)); err != nil {
+		return err
+	}
+	return b.writeHighWater(ctx, !b.shared)
 }
 
 // syncStore puts on the disk what the embedded server left to the kernel.

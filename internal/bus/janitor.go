@@ -42,7 +42,7 @@ func (b *Bus) janitor(ctx context.Context) error {
 		if err := b.measure(ctx); err == nil && n%60 == 0 {
 			err = b.expire(ctx, time.Now().Add(-time.Duration(b.cfg.Keep)))
 			b.note(ctx, "old mentions were not removed", err)
-			b.note(ctx, "high-water marks were not written", b.writeHighWater(ctx))
+			b.note(ctx, "high-water marks were not written", b.writeHighWater(ctx, false))
 		}
 		b.note(ctx, "settled mentions were not removed", b.trim(ctx))
 	}

@@ -60,14 +60,17 @@ func (b *Bus) Seen(id, version string) Seen {
 }
 
 // seenMargin covers the second that records wait, and a slow disk.
-const seenMargin = 30 * time.Second
+const seenMargin = 10 * time.Second
 
 // recover fills in what SEEN lacks after a kill: the ids of mentions that were
-// stored since shortly before its last record.
-func (s seen) recover(ctx context.Context, js jetstream.JetStream, last time.Time) error {
+// stored since shortly before its last record. After a stop in order it lacks none.
+func (s seen) recover(ctx context.Context, js jetstream.JetStream, was highWater, last time.Time) error {
 	stream, err := js.Stream(ctx, mentions)
 	if err != nil {
 		return fmt.Errorf("%s: %w", mentions, err)
+	}
+	if was.Seen && was.Last >= stream.CachedInfo().State.LastSeq {
+		return nil
 	}
 	config := jetstream.OrderedConsumerConfig{HeadersOnly: true}
 	if !last.IsZero() {
