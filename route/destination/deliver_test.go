@@ -51,6 +51,24 @@ func over(s sender, pace gateConfig, o Options) *Destination {
 		now: o.Now, rand: o.Rand, log: o.Log, series: o.Metrics.of("desk")}
 }
 
+// tripped makes a destination that failed until its breaker opened.
+func tripped(o Options) (*scripted, *Destination) {
+	s := &scripted{answer: status(500)}
+	d := over(s, gateConfig{concurrency: 16}, o)
+	for range tripRow {
+		d.Deliver(context.Background(), sample(), nil)
+	}
+	return s, d
+}
+
+// begin has an attempt under way when it returns; for use in a bubble.
+func begin(ctx context.Context, d *Destination) <-chan Result {
+	result := make(chan Result)
+	go func() { result <- d.Deliver(ctx, sample(), nil) }()
+	synctest.Wait()
+	return result
+}
+
 func sample() *mention.Delivery {
 	return &mention.Delivery{
 		Key: "msg_cZm1ox9xmcOJcPuA", Event: mention.Created, Destination: "desk", Department: "support",
@@ -174,11 +192,7 @@ func TestNothingIsSentWhileTheReceiverAskedToWait(t *testing.T) {
 
 func TestBreakerOpensAndProbesLessAndLess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &scripted{answer: status(500)}
-		d := over(s, gateConfig{concurrency: 16}, Options{})
-		for range 10 {
-			d.Deliver(t.Context(), sample(), nil)
-		}
+		s, d := tripped(Options{})
 		if got := d.State().Breaker; got != "open" {
 			t.Fatalf("after 10 failures the breaker is %s", got)
 		}
@@ -288,16 +302,10 @@ func TestFailuresOfLastHourDoNotCount(t *testing.T) {
 
 func TestHalfOpenLetsOneThrough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &scripted{answer: status(500)}
-		d := over(s, gateConfig{concurrency: 16}, Options{})
-		for range 10 {
-			d.Deliver(t.Context(), sample(), nil)
-		}
+		s, d := tripped(Options{})
 		time.Sleep(31 * time.Second)
 		s.block = make(chan struct{})
-		probe := make(chan Result)
-		go func() { probe <- d.Deliver(t.Context(), sample(), nil) }()
-		synctest.Wait()
+		probe := begin(t.Context(), d)
 		for range 5 {
 			if r := d.Deliver(t.Context(), sample(), nil); r.Verdict != Deferred {
 				t.Errorf("beside the probe: %s, want deferred", r.Verdict)
@@ -316,17 +324,11 @@ func TestHalfOpenLetsOneThrough(t *testing.T) {
 
 func TestStoppedProbeLeavesRoomForAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &scripted{answer: status(500)}
-		d := over(s, gateConfig{concurrency: 16}, Options{})
-		for range 10 {
-			d.Deliver(t.Context(), sample(), nil)
-		}
+		s, d := tripped(Options{})
 		time.Sleep(31 * time.Second)
 		s.block = make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
-		probe := make(chan Result)
-		go func() { probe <- d.Deliver(ctx, sample(), nil) }()
-		synctest.Wait()
+		probe := begin(ctx, d)
 		cancel()
 		if r := <-probe; r.Verdict != Deferred || r.Attempt.N != 0 {
 			t.Errorf("stopped: %+v, want deferred without an attempt", r)
@@ -412,9 +414,7 @@ func TestEndOfContextIsNoAttempt(t *testing.T) {
 		d := over(s, gateConfig{}, Options{})
 		for range tripRow {
 			ctx, cancel := context.WithCancel(t.Context())
-			result := make(chan Result)
-			go func() { result <- d.Deliver(ctx, sample(), nil) }()
-			synctest.Wait()
+			result := begin(ctx, d)
 			cancel()
 			if r := <-result; r.Verdict != Deferred || r.Attempt.N != 0 {
 				t.Errorf("%+v, want deferred without an attempt", r)

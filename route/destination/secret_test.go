@@ -119,11 +119,7 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 
 func TestBreakerStateIsAMetric(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	s := &scripted{answer: status(500)}
-	d := over(s, gateConfig{}, Options{Metrics: NewMetrics(registry)})
-	for range 10 {
-		d.Deliver(t.Context(), sample(), nil)
-	}
+	_, d := tripped(Options{Metrics: NewMetrics(registry)})
 	const open = "earmark_deliver_breaker_open destination=desk"
 	if got := gathered(t, registry)[open]; got != 1 {
 		t.Errorf("after ten failures: %v, want 1", got)
