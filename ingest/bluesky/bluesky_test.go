@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -22,19 +21,9 @@ import (
 
 var wires = []string{"v1", "v2"}
 
-func loopback(t testing.TB) *fetch.Client {
-	t.Helper()
-	c, err := fetch.New(fetch.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
-}
-
 func open(t testing.TB, c bluesky.Config) *bluesky.Source {
 	t.Helper()
-	s, err := bluesky.New(c, loopback(t))
+	s, err := bluesky.New(c, sourcetest.Client(t, fetch.Config{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"earmark/ingest/bluesky"
 	"earmark/ingest/bluesky/jetstreamtest"
 	"earmark/ingest/source"
+	"earmark/ingest/sourcetest"
+	"earmark/internal/fetch"
 )
 
 func TestCompressedEventsAreRead(t *testing.T) {
@@ -142,12 +144,12 @@ func TestSettingsAreChecked(t *testing.T) {
 		{"no such file", bluesky.Config{Compress: "zstd", Dictionary: "/nowhere"}, "dictionary:"},
 		{"no dictionary in it", bluesky.Config{Compress: "zstd", Dictionary: write(t, []byte("hello, world"))}, "dictionary:"},
 	} {
-		_, err := bluesky.New(c.set, loopback(t))
+		_, err := bluesky.New(c.set, sourcetest.Client(t, fetch.Config{}))
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: %v; want %s…", c.name, err, c.want)
 		}
 	}
-	if _, err := bluesky.New(bluesky.Config{}, loopback(t)); err != nil {
+	if _, err := bluesky.New(bluesky.Config{}, sourcetest.Client(t, fetch.Config{})); err != nil {
 		t.Errorf("the zero Config: %v", err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"earmark/ingest/source"
+	"earmark/ingest/sourcetest"
 	"earmark/internal/fetch"
 	"earmark/internal/mention"
 	"earmark/internal/setting"
@@ -145,13 +145,8 @@ func body(s string) http.HandlerFunc {
 
 func (f *fake) open(t *testing.T, c Config) *Source {
 	t.Helper()
-	client, err := fetch.New(fetch.Config{PerHost: 8, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
 	c.BaseURL = f.URL + "/v0"
-	s, err := New(c, client)
+	s, err := New(c, sourcetest.Client(t, fetch.Config{PerHost: 8}))
 	if err != nil {
 		t.Fatal(err)
 	}

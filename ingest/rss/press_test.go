@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"earmark/ingest/source"
+	"earmark/ingest/sourcetest"
 	"earmark/internal/fetch"
 	"earmark/internal/mention"
 	"earmark/internal/setting"
@@ -108,11 +108,8 @@ func (p *press) read(t *testing.T, c Config, paths ...string) *newsroom {
 // restart begins anew with nothing but the cursor.
 func (n *newsroom) restart(t *testing.T) {
 	t.Helper()
-	client, err := fetch.New(fetch.Config{Timeout: setting.Duration(5 * time.Second), Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
+	var err error
+	client := sourcetest.Client(t, fetch.Config{Timeout: setting.Duration(5 * time.Second)})
 	if n.Source, err = New(n.config, client); err != nil {
 		t.Fatal(err)
 	}

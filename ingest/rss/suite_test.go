@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -36,12 +35,7 @@ func TestSourceKeepsItsContract(t *testing.T) {
 
 func open(t *testing.T, c rss.Config) *rss.Source {
 	t.Helper()
-	client, err := fetch.New(fetch.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	s, err := rss.New(c, client)
+	s, err := rss.New(c, sourcetest.Client(t, fetch.Config{}))
 	if err != nil {
 		t.Fatal(err)
 	}

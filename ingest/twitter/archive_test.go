@@ -16,7 +16,9 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"earmark/ingest/source"
+	"earmark/ingest/sourcetest"
 	"earmark/ingest/twitter"
+	"earmark/internal/fetch"
 	"earmark/internal/setting"
 )
 
@@ -158,7 +160,7 @@ func TestSettingsAreChecked(t *testing.T) {
 		{"too many", twitter.Config{Server: "https://a.example/api", Users: make([]string, 30)}, "timelines:"},
 		{"page of a post", twitter.Config{Archive: "x", PostURL: "javascript:{id}"}, "post_url:"},
 	} {
-		_, err := twitter.New(c.set, loopback(t))
+		_, err := twitter.New(c.set, sourcetest.Client(t, fetch.Config{}))
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: %v; want %s…", c.name, err, c.want)
 		}

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"earmark/ingest/sourcetest"
 	"earmark/ingest/twitter"
 	"earmark/internal/fetch"
 )
@@ -157,19 +157,9 @@ func (s *fakeServer) last() *http.Request {
 	return s.requests[len(s.requests)-1]
 }
 
-func loopback(t testing.TB) *fetch.Client {
-	t.Helper()
-	c, err := fetch.New(fetch.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
-}
-
 func open(t testing.TB, c twitter.Config) *twitter.Source {
 	t.Helper()
-	s, err := twitter.New(c, loopback(t))
+	s, err := twitter.New(c, sourcetest.Client(t, fetch.Config{}))
 	if err != nil {
 		t.Fatal(err)
 	}
