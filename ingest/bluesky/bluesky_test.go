@@ -15,7 +15,6 @@ import (
 	"earmark/ingest/source"
 	"earmark/ingest/sourcetest"
 	"earmark/internal/fetch"
-	"earmark/internal/mention"
 	"earmark/internal/setting"
 )
 
@@ -72,18 +71,15 @@ func TestSourceKeepsItsContract(t *testing.T) {
 
 // listener runs a source as the pipeline does: again and again, from the last cursor.
 type listener struct {
-	mu     sync.Mutex
-	posts  []mention.Mention
-	gaps   []source.Gap
-	bad    []error
-	ends   []error
-	cursor string
-	grew   chan struct{}
+	mu sync.Mutex
+	sourcetest.Taken
+	ends []error
+	grew chan struct{}
 }
 
 func listen(t *testing.T, s *bluesky.Source, cursor string) *listener {
 	t.Helper()
-	l := &listener{cursor: cursor, grew: make(chan struct{}, 1)}
+	l := &listener{Taken: sourcetest.Taken{Cursor: cursor}, grew: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -107,19 +103,12 @@ func listen(t *testing.T, s *bluesky.Source, cursor string) *listener {
 func (l *listener) last() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.cursor
+	return l.Cursor
 }
 
 func (l *listener) take(ctx context.Context, b source.Batch) error {
 	l.mu.Lock()
-	l.posts = append(l.posts, b.Posts...)
-	l.bad = append(l.bad, b.Malformed...)
-	if b.Gap != nil {
-		l.gaps = append(l.gaps, *b.Gap)
-	}
-	if b.Cursor != "" {
-		l.cursor = b.Cursor
-	}
+	_ = l.Take(ctx, b)
 	l.mu.Unlock()
 	l.signal()
 	return ctx.Err()
@@ -151,15 +140,15 @@ func (l *listener) until(t *testing.T, what string, ok func() bool) {
 		case <-deadline:
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			t.Fatalf("waited %v for %s; %d posts, gaps %v, malformed %v, ends %v", patience, what, len(l.posts), l.gaps, l.bad, l.ends)
+			t.Fatalf("waited %v for %s; %d posts, gaps %v, malformed %v, ends %v", patience, what, len(l.Posts), l.Gaps, l.Malformed, l.ends)
 		}
 	}
 }
 
 func (l *listener) counts() map[string]int {
 	n := map[string]int{}
-	for i := range l.posts {
-		n[l.posts[i].ID]++
+	for i := range l.Posts {
+		n[l.Posts[i].ID]++
 	}
 	return n
 }
@@ -184,15 +173,15 @@ func (l *listener) noGap(t *testing.T) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.gaps) != 0 {
-		t.Errorf("gaps %v; want none, nothing was lost", l.gaps)
+	if len(l.Gaps) != 0 {
+		t.Errorf("gaps %v; want none, nothing was lost", l.Gaps)
 	}
 }
 
 // oneGap waits for the alarm.
 func (l *listener) oneGap(t *testing.T) {
 	t.Helper()
-	l.until(t, "a gap", func() bool { return len(l.gaps) == 1 })
+	l.until(t, "a gap", func() bool { return len(l.Gaps) == 1 })
 }
 
 func post(s *jetstreamtest.Server, from, to int) (ids []string) {
@@ -221,7 +210,7 @@ func TestFirstStartBeginsNow(t *testing.T) {
 	server := jetstreamtest.Start(t)
 	post(server, 0, 10)
 	l := listen(t, open(t, config("v1", server)), "")
-	l.until(t, "a first cursor", func() bool { return l.cursor != "" })
+	l.until(t, "a first cursor", func() bool { return l.Cursor != "" })
 	waitOpen(t, server, 1)
 	want := post(server, 10, 12)
 	l.all(t, want)

@@ -135,7 +135,7 @@ func TestOnlyWhatCannotBeReplayedRaisesAGap(t *testing.T) {
 				return
 			}
 			l.oneGap(t)
-			if g := l.gaps[0]; g.From == "" || g.To == "" || g.Why == "" {
+			if g := l.Gaps[0]; g.From == "" || g.To == "" || g.Why == "" {
 				t.Errorf("gap %+v; want from, to and why", g)
 			}
 			// It is told once, and what comes after it is whole again.
@@ -154,7 +154,7 @@ func settled(t *testing.T, l *listener, s *jetstreamtest.Server) {
 	s.Skip(2 * time.Second) // a cursor without posts moves once a second
 	s.Identity("did:plc:ada", "ada.example")
 	mark := fmt.Sprintf(`"us":%d,`, s.Now())
-	l.until(t, "the cursor at the newest event", func() bool { return strings.Contains(l.cursor, mark) })
+	l.until(t, "the cursor at the newest event", func() bool { return strings.Contains(l.Cursor, mark) })
 }
 
 func TestServerThatForgotEverythingRaisesAGap(t *testing.T) {
@@ -319,7 +319,7 @@ func TestCursorWaitsUntilNothingIsInDoubt(t *testing.T) {
 		}
 		l := listen(t, open(t, faulty(wire, server)), last)
 		l.oneGap(t)
-		l.until(t, "a cursor behind the gap", func() bool { return l.cursor != last })
+		l.until(t, "a cursor behind the gap", func() bool { return l.Cursor != last })
 	})
 }
 

@@ -78,7 +78,7 @@ func TestTruncatedFrameIsSkippedAndReported(t *testing.T) {
 	l := listen(t, open(t, c), start)
 	l.all(t, ids[2:])
 	fired(t, server, jetstreamtest.Truncated)
-	l.until(t, "two complaints", func() bool { return len(l.bad) == 2 })
+	l.until(t, "two complaints", func() bool { return len(l.Malformed) == 2 })
 }
 
 // A server that got another dictionary refuses the old one's id: the next

@@ -1,7 +1,6 @@
 package hackernews
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -13,10 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"earmark/ingest/source"
 	"earmark/ingest/sourcetest"
 	"earmark/internal/fetch"
-	"earmark/internal/mention"
 	"earmark/internal/setting"
 )
 
@@ -155,35 +152,21 @@ func (f *fake) open(t *testing.T, c Config) *Source {
 
 // reader keeps what a source emits.
 type reader struct {
-	cursor    string
-	posts     []mention.Mention
-	malformed []error
-	gaps      []source.Gap
-	now       time.Time
+	sourcetest.Taken
+	now time.Time
 }
 
 // from makes a reader that has read up to item last, first begun there.
 func from(last int) *reader {
-	return &reader{cursor: position{start: last, last: last}.String(), now: time.Unix(1_800_000_000, 0)}
-}
-
-func (r *reader) emit(_ context.Context, b source.Batch) error {
-	r.posts = append(r.posts, slices.Clone(b.Posts)...)
-	r.malformed = append(r.malformed, b.Malformed...)
-	if b.Gap != nil {
-		r.gaps = append(r.gaps, *b.Gap)
-	}
-	if b.Cursor != "" {
-		r.cursor = b.Cursor
-	}
-	return nil
+	cursor := position{start: last, last: last}.String()
+	return &reader{Taken: sourcetest.Taken{Cursor: cursor}, now: time.Unix(1_800_000_000, 0)}
 }
 
 // pass is one Listen, as by the clock of r.
 func (r *reader) pass(t *testing.T, s *Source) error {
 	t.Helper()
 	s.now = func() time.Time { return r.now }
-	return s.Listen(t.Context(), r.cursor, r.emit)
+	return s.Listen(t.Context(), r.Cursor, r.Take)
 }
 
 func (r *reader) passes(t *testing.T, s *Source) {
@@ -195,7 +178,7 @@ func (r *reader) passes(t *testing.T, s *Source) {
 
 func (r *reader) ids() []string {
 	var ids []string
-	for _, m := range r.posts {
+	for _, m := range r.Posts {
 		ids = append(ids, m.ID)
 	}
 	return ids

@@ -28,7 +28,7 @@ func TestSourceKeepsItsContract(t *testing.T) {
 				Source: func(t *testing.T) sourcetest.Source {
 					return f.open(t, Config{Hold: setting.Duration(time.Millisecond), Patience: patience})
 				},
-				Begin: from(1000).cursor,
+				Begin: from(1000).Cursor,
 				Post:  f.post,
 				Malformed: func() {
 					f.mu.Lock()
@@ -134,18 +134,18 @@ func TestNullThatStaysIsGivenUpAsAGap(t *testing.T) {
 	r.passes(t, s)
 	r.now = r.now.Add(time.Duration(patience) - 2*time.Minute)
 	r.passes(t, s)
-	if len(r.gaps) != 0 {
-		t.Fatalf("given up early: %v", r.gaps)
+	if len(r.Gaps) != 0 {
+		t.Fatalf("given up early: %v", r.Gaps)
 	}
 	r.now = r.now.Add(3 * time.Minute)
 	r.passes(t, s)
 	want := []source.Gap{{From: "101", To: "101", Why: "item 101 was not ready for 1h0m0s"}}
-	if !reflect.DeepEqual(r.gaps, want) {
-		t.Errorf("got gaps %v, want %v", r.gaps, want)
+	if !reflect.DeepEqual(r.Gaps, want) {
+		t.Errorf("got gaps %v, want %v", r.Gaps, want)
 	}
 	asked := f.count("item/101")
 	r.passes(t, s)
-	if len(r.gaps) != 1 || f.count("item/101") != asked {
+	if len(r.Gaps) != 1 || f.count("item/101") != asked {
 		t.Error("an item that was given up was asked for again")
 	}
 }
@@ -165,8 +165,8 @@ func TestNullsAtTheEndHoldNothingUp(t *testing.T) {
 	r.passes(t, s)
 	r.want(t, want...)
 	r.want(t, idOf(101), idOf(102), idOf(103), idOf(104))
-	if len(r.gaps) != 0 {
-		t.Errorf("gaps %v of items that never were", r.gaps)
+	if len(r.Gaps) != 0 {
+		t.Errorf("gaps %v of items that never were", r.Gaps)
 	}
 }
 
@@ -181,8 +181,8 @@ func TestLongRunOfNullsIsPassed(t *testing.T) {
 	}
 	r.want(t, posted...)
 	// Those beyond what a cursor holds are given up, and said to be.
-	if len(r.gaps) == 0 || len(r.cursor) > 4<<10 {
-		t.Errorf("%d gaps, a cursor of %d bytes", len(r.gaps), len(r.cursor))
+	if len(r.Gaps) == 0 || len(r.Cursor) > 4<<10 {
+		t.Errorf("%d gaps, a cursor of %d bytes", len(r.Gaps), len(r.Cursor))
 	}
 }
 
@@ -266,13 +266,13 @@ func TestAnswerThatStaysUnreadableIsReported(t *testing.T) {
 			r.now = r.now.Add(time.Duration(hold))
 			r.passes(t, s)
 			r.want(t, posted[0], posted[2])
-			if len(r.malformed) != 1 || !strings.Contains(r.malformed[0].Error(), "item 102") {
-				t.Errorf("reported %v; want item 102, once", r.malformed)
+			if len(r.Malformed) != 1 || !strings.Contains(r.Malformed[0].Error(), "item 102") {
+				t.Errorf("reported %v; want item 102, once", r.Malformed)
 			}
 			r.now = r.now.Add(2 * time.Duration(patience))
 			r.passes(t, s)
-			if len(r.gaps) != 1 {
-				t.Errorf("gaps %v; want one", r.gaps)
+			if len(r.Gaps) != 1 {
+				t.Errorf("gaps %v; want one", r.Gaps)
 			}
 			f.assertFired(t, 3)
 		})
@@ -286,10 +286,10 @@ func TestMaxItemThatGoesBackwardsRepeatsNothing(t *testing.T) {
 	s, r := f.open(t, Config{}), from(100)
 	r.passes(t, s)
 	f.setMax(90)
-	cursor := r.cursor
+	cursor := r.Cursor
 	r.passes(t, s)
-	if r.cursor != cursor {
-		t.Errorf("the cursor moved from %q to %q", cursor, r.cursor)
+	if r.Cursor != cursor {
+		t.Errorf("the cursor moved from %q to %q", cursor, r.Cursor)
 	}
 	f.setMax(105)
 	posted = append(posted, f.post(1)...)
@@ -305,7 +305,7 @@ func TestChangesAreTakenIn(t *testing.T) {
 	f.post(4)
 	s, r := f.open(t, Config{}), from(100)
 	r.passes(t, s)
-	r.posts = nil
+	r.Posts = nil
 	f.set(101, map[string]any{"text": "My acme router blinks no more.", "score": 3})
 	f.set(102, map[string]any{"score": 9, "kids": []int{104}})
 	f.set(103, map[string]any{"deleted": true, "text": nil, "by": nil})
@@ -314,7 +314,7 @@ func TestChangesAreTakenIn(t *testing.T) {
 	f.change(104, 103, 90, 101, 102, 101, 999, 0, -1)
 	r.passes(t, s)
 	var got []string
-	for _, m := range r.posts {
+	for _, m := range r.Posts {
 		got = append(got, fmt.Sprintf("%s %s %s", m.Event, m.ID, m.Text))
 	}
 	want := []string{
@@ -329,7 +329,7 @@ func TestChangesAreTakenIn(t *testing.T) {
 	if f.count("item/90") != 0 || f.count("item/999") != 0 {
 		t.Error("items were asked for that never passed")
 	}
-	r.posts = nil
+	r.Posts = nil
 	r.passes(t, s)
 	r.want(t)
 }
@@ -343,11 +343,11 @@ func TestUpdateThatWasNotStoredComesAgain(t *testing.T) {
 	f.set(101, map[string]any{"text": "changed"})
 	f.change(101)
 	full := errors.New("no space")
-	if err := s.Listen(t.Context(), r.cursor, func(context.Context, source.Batch) error { return full }); err != full {
+	if err := s.Listen(t.Context(), r.Cursor, func(context.Context, source.Batch) error { return full }); err != full {
 		t.Fatalf("Listen returned %v, want emit's error itself", err)
 	}
 	again := func(_ context.Context, b source.Batch) error { b.Stored(full); return nil }
-	if err := s.Listen(t.Context(), r.cursor, again); err != nil {
+	if err := s.Listen(t.Context(), r.Cursor, again); err != nil {
 		t.Fatal(err)
 	}
 	r.passes(t, s)
@@ -379,8 +379,8 @@ func TestItemBecomesAMention(t *testing.T) {
 			Parent: &mention.Parent{ID: "hackernews:102", URL: urlOf(102), Author: "bob_2", Text: "I agree\na\nb"}},
 		{ID: "hackernews:104", Platform: "hackernews", Kind: mention.Post, Title: "Initech is hiring", Text: "Initech is hiring", URL: urlOf(104)},
 	}
-	if !reflect.DeepEqual(r.posts, want) {
-		t.Errorf("got  %+v\nwant %+v", r.posts, want)
+	if !reflect.DeepEqual(r.Posts, want) {
+		t.Errorf("got  %+v\nwant %+v", r.Posts, want)
 	}
 }
 

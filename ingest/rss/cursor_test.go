@@ -18,13 +18,13 @@ func TestRolledOverDocumentIsAGap(t *testing.T) {
 	n.restart(t)
 	p.on("/a", items(nil, "5", "6", "7", "8", "9"))
 	n.want(t, "6", "7", "8", "9")
-	if len(n.gaps) != 0 {
-		t.Errorf("gap %v though an old item is still there", n.gaps)
+	if len(n.Gaps) != 0 {
+		t.Errorf("gap %v though an old item is still there", n.Gaps)
 	}
 	n.restart(t)
 	p.on("/a", items(nil, "20", "21", "22", "23", "24"))
 	n.want(t, "20", "21", "22", "23", "24")
-	if len(n.gaps) != 1 {
+	if len(n.Gaps) != 1 {
 		t.Error("no gap though every item is new")
 	}
 }
@@ -40,7 +40,7 @@ func TestRefusedBatchComesAgain(t *testing.T) {
 	full := errors.New("no room")
 	for taken := range 3 {
 		calls := 0
-		err := n.Listen(t.Context(), n.cursor, func(ctx context.Context, b source.Batch) error {
+		err := n.Listen(t.Context(), n.Cursor, func(ctx context.Context, b source.Batch) error {
 			if calls++; calls > taken {
 				return full
 			}
@@ -62,13 +62,13 @@ func TestOlderCursorIsReadFromAgain(t *testing.T) {
 	p.on("/a", items(map[string]string{"Cache-Control": "max-age=600"}, "1"))
 	n := p.read(t, Config{}, "/a")
 	n.want(t, "1")
-	older := n.cursor
+	older := n.Cursor
 	n.wait(time.Hour)
 	p.on("/a", items(map[string]string{"Cache-Control": "max-age=600"}, "1", "2"))
 	n.want(t, "2")
-	n.cursor = older // what came was not stored
+	n.Cursor = older // what came was not stored
 	n.want(t, "2")
-	n.cursor = ""
+	n.Cursor = ""
 	n.want(t, "1", "2")
 }
 
@@ -89,11 +89,11 @@ func TestCursorStaysSmall(t *testing.T) {
 			if err := n.pass(t); err != nil {
 				t.Fatal(err)
 			}
-			if len(n.posts) != addresses*len(list) {
-				t.Fatalf("%d posts", len(n.posts))
+			if len(n.Posts) != addresses*len(list) {
+				t.Fatalf("%d posts", len(n.Posts))
 			}
-			if len(n.cursor) > maxCursor {
-				t.Errorf("cursor of %d bytes", len(n.cursor))
+			if len(n.Cursor) > maxCursor {
+				t.Errorf("cursor of %d bytes", len(n.Cursor))
 			}
 			n.restart(t)
 			n.config.Backfill = Backfill{0, true} // a first reading would give nothing
@@ -104,7 +104,7 @@ func TestCursorStaysSmall(t *testing.T) {
 				t.Fatal(err)
 			}
 			again, fresh := 0, 0
-			for _, m := range n.posts {
+			for _, m := range n.Posts {
 				if m.Title == "Post new" {
 					fresh++
 				} else {
@@ -114,7 +114,7 @@ func TestCursorStaysSmall(t *testing.T) {
 			if fresh != addresses {
 				t.Errorf("%d of %d new posts came", fresh, addresses)
 			}
-			t.Logf("%d addresses: cursor of %d bytes, %d of %d posts again after a restart", addresses, len(n.cursor), again, addresses*len(list))
+			t.Logf("%d addresses: cursor of %d bytes, %d of %d posts again after a restart", addresses, len(n.Cursor), again, addresses*len(list))
 			if addresses == 1 && again > 0 {
 				t.Errorf("%d posts came again", again)
 			}

@@ -96,7 +96,7 @@ func TestEntitiesAreNotExpandedAndNothingIsFetched(t *testing.T) {
 	})
 	n := p.read(t, Config{}, "/a")
 	n.want(t, "1")
-	if got, want := n.posts[0].Text, "Post 1\n&l20; &x; &y;"; got != want {
+	if got, want := n.Posts[0].Text, "Post 1\n&l20; &x; &y;"; got != want {
 		t.Errorf("got %.200q, want %q", got, want)
 	}
 	if p.times("/dtd") != 0 {
@@ -130,10 +130,10 @@ func TestBombStopsAtTheLimitAndOthersAreRead(t *testing.T) {
 	p.on("/good", items(nil, "1"))
 	n := p.read(t, Config{}, "/bomb", "/endless", "/inside", "/good")
 	n.want(t, "1")
-	if len(n.malformed) != 3 {
-		t.Errorf("reported %v; want three", n.malformed)
+	if len(n.Malformed) != 3 {
+		t.Errorf("reported %v; want three", n.Malformed)
 	}
-	for _, err := range n.malformed {
+	for _, err := range n.Malformed {
 		if s := err.Error(); !strings.Contains(s, "too large") && !strings.Contains(s, "/inside") {
 			t.Errorf("reported %v", err)
 		}

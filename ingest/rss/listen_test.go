@@ -150,7 +150,7 @@ func TestAddressesFailByThemselves(t *testing.T) {
 	n := p.read(t, Config{}, "/down", "/page", "/good", "/slow", "/missing")
 	n.want(t, "1")
 	var said []string
-	for _, err := range n.malformed {
+	for _, err := range n.Malformed {
 		said = append(said, strings.TrimPrefix(err.Error(), p.URL))
 	}
 	slices.Sort(said)
@@ -230,8 +230,8 @@ func TestGoneIsNotAskedAgain(t *testing.T) {
 	p.on("/a", items(nil, "1"))
 	n := p.read(t, Config{}, "/gone", "/a")
 	n.want(t, "1")
-	if len(n.malformed) != 1 || !strings.Contains(n.malformed[0].Error(), "410 Gone; not asked again (take it out of urls)") {
-		t.Errorf("said %v", n.malformed)
+	if len(n.Malformed) != 1 || !strings.Contains(n.Malformed[0].Error(), "410 Gone; not asked again (take it out of urls)") {
+		t.Errorf("said %v", n.Malformed)
 	}
 	n.wait(100 * 24 * time.Hour)
 	n.want(t)
@@ -255,15 +255,15 @@ func TestMovedDocumentIsAskedForWhereItIs(t *testing.T) {
 	p.on("/new", items(nil, "1"))
 	n := p.read(t, Config{}, "/old")
 	n.want(t, "1")
-	id := n.posts[0].ID
+	id := n.Posts[0].ID
 	p.on("/new", items(nil, "1", "2"))
 	n.want(t, "2")
 	if p.times("/old") != 1 || p.times("/new") != 2 {
 		t.Errorf("asked /old %d times, /new %d times", p.times("/old"), p.times("/new"))
 	}
 	// Ids stay as they were: they name the address configured.
-	if want := strings.TrimSuffix(id, "1") + "2"; n.posts[0].ID != want {
-		t.Errorf("id %q after the move, want %q", n.posts[0].ID, want)
+	if want := strings.TrimSuffix(id, "1") + "2"; n.Posts[0].ID != want {
+		t.Errorf("id %q after the move, want %q", n.Posts[0].ID, want)
 	}
 	p.on("/new", refuse(404, ""))
 	p.on("/old", items(nil, "1", "2", "3"))
@@ -342,7 +342,7 @@ func TestErrorsKeepTheQueryToThemselves(t *testing.T) {
 	}
 	p.on("/a", items(nil, "1"))
 	n.want(t, "1")
-	if all := n.posts[0].ID + n.cursor; strings.Contains(all, "s3cret") {
+	if all := n.Posts[0].ID + n.Cursor; strings.Contains(all, "s3cret") {
 		t.Errorf("the query is in %q", all)
 	}
 }

@@ -1,7 +1,6 @@
 package rss
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,10 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"earmark/ingest/source"
 	"earmark/ingest/sourcetest"
 	"earmark/internal/fetch"
-	"earmark/internal/mention"
 	"earmark/internal/setting"
 )
 
@@ -83,16 +80,13 @@ func refuse(code int, retryAfter string) http.HandlerFunc {
 	}
 }
 
-// newsroom is a source of some of a press's paths, with its clock, and all that
-// it emitted.
+// newsroom is a source of some of a press's paths, with its clock, and what it
+// emitted in its last pass.
 type newsroom struct {
 	*Source
-	config    Config
-	clock     time.Time
-	cursor    string
-	posts     []mention.Mention
-	malformed []error
-	gaps      []source.Gap
+	sourcetest.Taken
+	config Config
+	clock  time.Time
 }
 
 func (p *press) read(t *testing.T, c Config, paths ...string) *newsroom {
@@ -116,22 +110,10 @@ func (n *newsroom) restart(t *testing.T) {
 	n.now = func() time.Time { return n.clock }
 }
 
-func (n *newsroom) emit(_ context.Context, b source.Batch) error {
-	n.posts = append(n.posts, slices.Clone(b.Posts)...)
-	n.malformed = append(n.malformed, b.Malformed...)
-	if b.Gap != nil {
-		n.gaps = append(n.gaps, *b.Gap)
-	}
-	if b.Cursor != "" {
-		n.cursor = b.Cursor
-	}
-	return nil
-}
-
 func (n *newsroom) pass(t *testing.T) error {
 	t.Helper()
-	n.posts, n.malformed, n.gaps = nil, nil, nil
-	return n.Listen(t.Context(), n.cursor, n.emit)
+	n.Taken = sourcetest.Taken{Cursor: n.Cursor}
+	return n.Listen(t.Context(), n.Cursor, n.Take)
 }
 
 // want makes a pass and says which posts must come, by their title and event.
@@ -141,7 +123,7 @@ func (n *newsroom) want(t *testing.T, want ...string) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, m := range n.posts {
+	for _, m := range n.Posts {
 		got = append(got, strings.TrimSpace(string(m.Event)+" "+strings.TrimPrefix(m.Title, "Post ")))
 	}
 	if !slices.Equal(got, want) {

@@ -57,15 +57,15 @@ func TestPostsAreReadInEveryForm(t *testing.T) {
 func written(t *testing.T, r *taken, dir string) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	for i := range r.posts {
+	for i := range r.Posts {
 		enc := json.NewEncoder(&out)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
-		if err := enc.Encode(&r.posts[i]); err != nil {
+		if err := enc.Encode(&r.Posts[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, err := range r.bad {
+	for _, err := range r.Malformed {
 		fmt.Fprintf(&out, "! %s\n", strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), ""))
 	}
 	return out.Bytes()
@@ -88,24 +88,24 @@ func TestArchiveGoesOnWhereItStopped(t *testing.T) {
 	r := &taken{}
 	for stop := range 4 {
 		n := 0
-		err := open(t, twitter.Config{Archive: dir}).Listen(t.Context(), r.cursor, func(ctx context.Context, b source.Batch) error {
+		err := open(t, twitter.Config{Archive: dir}).Listen(t.Context(), r.Cursor, func(ctx context.Context, b source.Batch) error {
 			if n++; n > 1 && stop < 3 {
 				return full
 			}
-			return r.take(ctx, b)
+			return r.Take(ctx, b)
 		})
 		if stop < 2 && err != full {
 			t.Fatalf("Listen returned %v; want emit's own error", err)
 		}
 	}
-	if len(r.posts) != 602 {
-		t.Errorf("%d posts; want 602, each once", len(r.posts))
+	if len(r.Posts) != 602 {
+		t.Errorf("%d posts; want 602, each once", len(r.Posts))
 	}
-	before := r.cursor
+	before := r.Cursor
 	appendTo(t, filepath.Join(dir, "d.jsonl"), post(603))
 	pass(t, open(t, twitter.Config{Archive: dir}), r)
-	if len(r.posts) != 603 || r.cursor == before {
-		t.Errorf("%d posts with a file that was added; want 603", len(r.posts))
+	if len(r.Posts) != 603 || r.Cursor == before {
+		t.Errorf("%d posts with a file that was added; want 603", len(r.Posts))
 	}
 }
 
@@ -119,8 +119,8 @@ func TestHugeItemIsSkippedAndReported(t *testing.T) {
 		appendTo(t, file, text)
 		r := &taken{}
 		pass(t, open(t, twitter.Config{Archive: file, MaxPost: setting.Size(64 << 10)}), r)
-		if len(r.posts) != 2 || len(r.bad) != 1 || !strings.Contains(r.bad[0].Error(), "larger than max_post") {
-			t.Errorf("%s: %d posts, complaints %v; want 2 and one about its size", name, len(r.posts), r.bad)
+		if len(r.Posts) != 2 || len(r.Malformed) != 1 || !strings.Contains(r.Malformed[0].Error(), "larger than max_post") {
+			t.Errorf("%s: %d posts, complaints %v; want 2 and one about its size", name, len(r.Posts), r.Malformed)
 		}
 	}
 }
@@ -130,13 +130,13 @@ func TestTruncatedArchiveGivesWhatItHolds(t *testing.T) {
 	appendTo(t, file, "["+post(1)+","+post(2)[:40])
 	r := &taken{}
 	pass(t, open(t, twitter.Config{Archive: file}), r)
-	if len(r.posts) != 1 || len(r.bad) != 1 || !strings.Contains(r.bad[0].Error(), "ends in the middle") {
-		t.Errorf("%d posts, complaints %v; want 1 and one", len(r.posts), r.bad)
+	if len(r.Posts) != 1 || len(r.Malformed) != 1 || !strings.Contains(r.Malformed[0].Error(), "ends in the middle") {
+		t.Errorf("%d posts, complaints %v; want 1 and one", len(r.Posts), r.Malformed)
 	}
 }
 
 func TestMissingArchiveIsAnError(t *testing.T) {
-	err := open(t, twitter.Config{Archive: "/nowhere/tweets.js"}).Listen(t.Context(), "", (&taken{}).take)
+	err := open(t, twitter.Config{Archive: "/nowhere/tweets.js"}).Listen(t.Context(), "", (&taken{}).Take)
 	if err == nil || !strings.HasPrefix(err.Error(), "archive: ") {
 		t.Errorf("Listen returned %v", err)
 	}
@@ -188,18 +188,18 @@ func FuzzArchive(f *testing.F) {
 		}
 		s := open(t, twitter.Config{Archive: file, MaxPost: 4 << 10})
 		r := &taken{}
-		if err := s.Listen(t.Context(), "", r.take); err != nil {
+		if err := s.Listen(t.Context(), "", r.Take); err != nil {
 			t.Fatal(err)
 		}
-		for i := range r.posts {
-			m := &r.posts[i]
+		for i := range r.Posts {
+			m := &r.Posts[i]
 			if !strings.HasPrefix(m.ID, "twitter:") || m.PostedAt.IsZero() || strings.Contains(m.Text, "\r") {
 				t.Errorf("%+v", m)
 			}
 		}
-		again := &taken{cursor: r.cursor}
-		if err := s.Listen(t.Context(), r.cursor, again.take); err != nil || len(again.posts)+len(again.bad) > 0 && r.cursor != "" {
-			t.Errorf("read again from %q: %d posts, %v", r.cursor, len(again.posts), err)
+		again := from(r.Cursor)
+		if err := s.Listen(t.Context(), r.Cursor, again.Take); err != nil || len(again.Posts)+len(again.Malformed) > 0 && r.Cursor != "" {
+			t.Errorf("read again from %q: %d posts, %v", r.Cursor, len(again.Posts), err)
 		}
 	})
 }
@@ -213,12 +213,12 @@ func FuzzCursor(f *testing.F) {
 	f.Add(`[`)
 	server := startServer(f)
 	f.Fuzz(func(t *testing.T, cursor string) {
-		r := &taken{cursor: cursor}
-		if err := open(t, server.config()).Listen(t.Context(), cursor, r.take); err != nil {
+		r := from(cursor)
+		if err := open(t, server.config()).Listen(t.Context(), cursor, r.Take); err != nil {
 			t.Fatal(err)
 		}
-		if r.cursor == "" || len(r.cursor) > 4<<10 {
-			t.Errorf("a cursor of %d bytes after %q", len(r.cursor), cursor)
+		if r.Cursor == "" || len(r.Cursor) > 4<<10 {
+			t.Errorf("a cursor of %d bytes after %q", len(r.Cursor), cursor)
 		}
 	})
 }

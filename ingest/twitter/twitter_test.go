@@ -21,7 +21,6 @@ import (
 	"earmark/ingest/sourcetest"
 	"earmark/ingest/twitter"
 	"earmark/internal/fetch"
-	"earmark/internal/mention"
 	"earmark/internal/setting"
 )
 
@@ -83,28 +82,14 @@ func appendTo(t testing.TB, file, text string) {
 }
 
 // taken is what passes emitted.
-type taken struct {
-	posts  []mention.Mention
-	gaps   []source.Gap
-	bad    []error
-	cursor string
-}
+type taken struct{ sourcetest.Taken }
 
-func (r *taken) take(_ context.Context, b source.Batch) error {
-	r.posts = append(r.posts, b.Posts...)
-	r.bad = append(r.bad, b.Malformed...)
-	if b.Gap != nil {
-		r.gaps = append(r.gaps, *b.Gap)
-	}
-	if b.Cursor != "" {
-		r.cursor = b.Cursor
-	}
-	return nil
-}
+// from makes one of a source that begins at cursor.
+func from(cursor string) *taken { return &taken{sourcetest.Taken{Cursor: cursor}} }
 
 func (r *taken) ids() (ids []string) {
-	for i := range r.posts {
-		ids = append(ids, r.posts[i].ID)
+	for i := range r.Posts {
+		ids = append(ids, r.Posts[i].ID)
 	}
 	slices.Sort(ids)
 	return ids
@@ -112,7 +97,7 @@ func (r *taken) ids() (ids []string) {
 
 func pass(t testing.TB, s *twitter.Source, r *taken) {
 	t.Helper()
-	if err := s.Listen(t.Context(), r.cursor, r.take); err != nil {
+	if err := s.Listen(t.Context(), r.Cursor, r.Take); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -134,8 +119,8 @@ func TestNoPageIsSkipped(t *testing.T) {
 			c.set(s, &config)
 			source := open(t, config)
 			want := s.post(95)
-			r := &taken{cursor: begun}
-			for i := 0; i < 40 && len(r.posts) < 95; i++ {
+			r := from(begun)
+			for i := 0; i < 40 && len(r.Posts) < 95; i++ {
 				pass(t, source, r)
 				if i == 2 {
 					want = append(want, s.post(4)...) // on top, while lower pages are still to come
@@ -146,8 +131,8 @@ func TestNoPageIsSkipped(t *testing.T) {
 			}
 			slices.Sort(want)
 			got := slices.Compact(r.ids())
-			if c.fault == "" && len(got) != len(r.posts) {
-				t.Errorf("%d posts, %d different", len(r.posts), len(got))
+			if c.fault == "" && len(got) != len(r.Posts) {
+				t.Errorf("%d posts, %d different", len(r.Posts), len(got))
 			}
 			for _, id := range want {
 				if !slices.Contains(got, id) {
@@ -168,13 +153,13 @@ func TestCrashAmidPagesLosesNothing(t *testing.T) {
 	want := s.post(60)
 	full := errors.New("full")
 	for stop := 1; stop <= 5; stop++ {
-		r := &taken{cursor: begun}
+		r := from(begun)
 		n := 0
-		err := open(t, config).Listen(t.Context(), r.cursor, func(ctx context.Context, b source.Batch) error {
+		err := open(t, config).Listen(t.Context(), r.Cursor, func(ctx context.Context, b source.Batch) error {
 			if n++; n > stop {
 				return full
 			}
-			return r.take(ctx, b)
+			return r.Take(ctx, b)
 		})
 		if !errors.Is(err, full) || err != full {
 			t.Fatalf("Listen returned %v; want emit's own error", err)
@@ -198,18 +183,18 @@ func TestServerThatIgnoresMaxIDRaisesAGap(t *testing.T) {
 	config := s.config()
 	config.Page = 10
 	s.post(30)
-	r := &taken{cursor: begun}
+	r := from(begun)
 	pass(t, open(t, config), r)
 	if s.fired["max_id ignored"] == 0 {
 		t.Fatal("the server never ignored max_id: this test shows nothing")
 	}
-	if len(r.gaps) != 1 || len(r.posts) != 10 {
-		t.Errorf("%d posts, gaps %v; want the 10 that can be had, and one gap", len(r.posts), r.gaps)
+	if len(r.Gaps) != 1 || len(r.Posts) != 10 {
+		t.Errorf("%d posts, gaps %v; want the 10 that can be had, and one gap", len(r.Posts), r.Gaps)
 	}
 	asked := s.asked()
 	pass(t, open(t, config), r)
-	if len(r.gaps) != 1 || s.asked() != asked+1 {
-		t.Errorf("the next pass made %d requests, gaps %v; want 1 and no further gap", s.asked()-asked, r.gaps)
+	if len(r.Gaps) != 1 || s.asked() != asked+1 {
+		t.Errorf("the next pass made %d requests, gaps %v; want 1 and no further gap", s.asked()-asked, r.Gaps)
 	}
 }
 
@@ -220,7 +205,7 @@ func TestFirstStartBeginsNowOrSince(t *testing.T) {
 	now := &taken{}
 	fresh := open(t, s.config())
 	pass(t, fresh, now)
-	if len(now.posts) != 0 {
+	if len(now.Posts) != 0 {
 		t.Errorf("the first pass brought %v; want nothing from before it", now.ids())
 	}
 	later := s.post(1)
@@ -252,19 +237,19 @@ func TestFailureInTheServersOwnWordsIsAnError(t *testing.T) {
 		t.Fatalf("go-twitter alone returned %d posts, %v, %v: the hazard is gone", len(tweets), resp.StatusCode, err)
 	}
 	s.instead(broken)
-	r := &taken{cursor: begun}
+	r := from(begun)
 	source := open(t, s.config())
-	err := source.Listen(t.Context(), r.cursor, r.take)
+	err := source.Listen(t.Context(), r.Cursor, r.Take)
 	var status *fetch.StatusError
 	if !errors.As(err, &status) || status.Status != 500 {
 		t.Fatalf("Listen returned %v; want the status 500", err)
 	}
-	if r.cursor != begun {
-		t.Errorf("the cursor moved to %s", r.cursor)
+	if r.Cursor != begun {
+		t.Errorf("the cursor moved to %s", r.Cursor)
 	}
 	pass(t, source, r)
-	if len(r.posts) != 3 {
-		t.Errorf("%d posts once the server was back; want 3", len(r.posts))
+	if len(r.Posts) != 3 {
+		t.Errorf("%d posts once the server was back; want 3", len(r.Posts))
 	}
 }
 
@@ -286,8 +271,8 @@ func TestAnswersThatHoldNoPostsAreErrors(t *testing.T) {
 			if search {
 				config.Timelines, config.Searches = nil, []string{"acme"}
 			}
-			r := &taken{cursor: begun}
-			if err := open(t, config).Listen(t.Context(), r.cursor, r.take); err == nil {
+			r := from(begun)
+			if err := open(t, config).Listen(t.Context(), r.Cursor, r.Take); err == nil {
 				t.Errorf("an answer %q (search: %v) passed for an empty timeline", body, search)
 			}
 		}
@@ -305,10 +290,10 @@ func TestUTCOffsetAsAStringIsTolerated(t *testing.T) {
 	if !errors.As(err, &mistyped) {
 		t.Fatalf("go-twitter alone returned %v: the hazard is gone", err)
 	}
-	r := &taken{cursor: begun}
+	r := from(begun)
 	pass(t, open(t, s.config()), r)
-	if len(r.posts) != 2 || r.posts[0].Author.Handle != "ada" || r.posts[0].Author.Followers != 12 {
-		t.Errorf("got %+v; want 2 posts of ada with 12 followers", r.posts)
+	if len(r.Posts) != 2 || r.Posts[0].Author.Handle != "ada" || r.Posts[0].Author.Followers != 12 {
+		t.Errorf("got %+v; want 2 posts of ada with 12 followers", r.Posts)
 	}
 }
 
@@ -319,7 +304,7 @@ func TestDeadlineReachesTheLibrary(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	started := time.Now()
-	err := open(t, s.config()).Listen(ctx, begun, (&taken{}).take)
+	err := open(t, s.config()).Listen(ctx, begun, (&taken{}).Take)
 	if took := time.Since(started); !errors.Is(err, context.DeadlineExceeded) || took > 5*time.Second {
 		t.Errorf("Listen returned %v after %v; want the context's error after 50 ms", err, took)
 	}
@@ -335,8 +320,8 @@ func TestRateLimitIsObeyed(t *testing.T) {
 	config := s.config()
 	config.Page = 10
 	source := open(t, config)
-	r := &taken{cursor: begun}
-	err := source.Listen(t.Context(), r.cursor, r.take)
+	r := from(begun)
+	err := source.Listen(t.Context(), r.Cursor, r.Take)
 	var status *fetch.StatusError
 	if !errors.As(err, &status) || status.Status != 429 || status.RetryAfter < 9*time.Minute {
 		t.Fatalf("Listen returned %v; want to come back in 10 minutes", err)
@@ -358,8 +343,8 @@ func TestOneTimelineThatFailsDoesNotStopTheOthers(t *testing.T) {
 	config := s.config()
 	config.Timelines, config.Searches = []string{"home"}, []string{"acme"}
 	s.instead(func(w http.ResponseWriter, _ *http.Request) { http.NotFound(w, nil) })
-	r := &taken{cursor: `{"home":{"since":1},"search acme":{"since":1}}`}
-	err := open(t, config).Listen(t.Context(), r.cursor, r.take)
+	r := from(`{"home":{"since":1},"search acme":{"since":1}}`)
+	err := open(t, config).Listen(t.Context(), r.Cursor, r.Take)
 	if err == nil || !strings.Contains(err.Error(), "home: 404") {
 		t.Errorf("Listen returned %v; want to hear of home", err)
 	}
@@ -386,7 +371,7 @@ func TestSecretsReachTheServerAndNobodyElse(t *testing.T) {
 			config := s.config()
 			c.set(&config)
 			s.instead(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
-			err := open(t, config).Listen(t.Context(), begun, (&taken{}).take)
+			err := open(t, config).Listen(t.Context(), begun, (&taken{}).Take)
 			if got := s.last().Header.Get("Authorization"); !strings.HasPrefix(got, c.prefix) {
 				t.Errorf("Authorization %q; want %s…", got, c.prefix)
 			}
