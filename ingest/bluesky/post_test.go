@@ -2,53 +2,19 @@ package bluesky
 
 import (
 	"bytes"
-	"encoding/json"
-	"flag"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
-
+	"earmark/ingest/sourcetest"
 	"earmark/internal/mention"
 )
-
-var update = flag.Bool("update", false, "rewrite what the files under testdata want")
 
 // TestEventsAreReadAsPosts reads the events of each file, on each wire that the
 // file has, and compares with what it wants.
 func TestEventsAreReadAsPosts(t *testing.T) {
-	files, err := filepath.Glob("testdata/posts/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no files", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			archive, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := &archive.Files[len(archive.Files)-1]
-			for _, f := range archive.Files[:len(archive.Files)-1] {
-				got := readAll(t, f.Name, f.Data)
-				if *update {
-					want.Data = got
-				}
-				if diff := cmp.Diff(string(want.Data), string(got)); diff != "" {
-					t.Errorf("%s (-want +got):\n%s", f.Name, diff)
-				}
-			}
-			if *update {
-				if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-		})
-	}
+	sourcetest.Golden(t, "testdata/posts/*.txtar", readAll)
 }
 
 // readAll returns a line for each mention and each complaint.
@@ -66,28 +32,16 @@ func readAll(t *testing.T, wire string, frames []byte) []byte {
 			out.WriteString("! " + err.Error() + "\n")
 		}
 		for i := range posts {
-			enc := json.NewEncoder(&out)
-			enc.SetEscapeHTML(false)
-			enc.SetIndent("", "  ")
-			if err := enc.Encode(&posts[i]); err != nil {
-				t.Fatal(err)
-			}
+			out.Write(sourcetest.JSON(t, &posts[i]))
 		}
 	}
 	return out.Bytes()
 }
 
 func FuzzFrame(f *testing.F) {
-	files, _ := filepath.Glob("testdata/posts/*.txtar")
-	for _, file := range files {
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, part := range archive.Files[:len(archive.Files)-1] {
-			for line := range bytes.Lines(part.Data) {
-				f.Add(bytes.TrimSpace(line), part.Name == v2)
-			}
+	for _, part := range sourcetest.Parts(f, "testdata/posts/*.txtar") {
+		for line := range bytes.Lines(part.Data) {
+			f.Add(bytes.TrimSpace(line), part.Name == v2)
 		}
 	}
 	f.Add([]byte(`{"$type":"error","error":"ConsumerTooSlow","message":"\u0000"}`), true)

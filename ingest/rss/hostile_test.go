@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"earmark/ingest/sourcetest"
 	"earmark/internal/mention"
 )
 
@@ -141,15 +142,8 @@ func TestBombStopsAtTheLimitAndOthersAreRead(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	files, _ := filepath.Glob("testdata/*.txtar")
-	for _, file := range files {
-		doc, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		doc, _, _ = bytes.Cut(doc, []byte("-- want --"))
-		_, doc, _ = bytes.Cut(doc, []byte("-- input --\n"))
-		f.Add(doc, "")
+	for _, part := range sourcetest.Parts(f, "testdata/*.txtar") {
+		f.Add(part.Data, "")
 	}
 	f.Add([]byte(utf16("<?xml version='1.0'?><rss><item><title>x", true)), "text/xml; charset=utf-16")
 	f.Add([]byte("<rss><item><title>\xff"), "text/xml; charset=shift_jis")

@@ -1,24 +1,17 @@
 package rss
 
 import (
-	"encoding/json"
-	"flag"
 	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/mmcdole/gofeed"
-	"github.com/rogpeppe/go-internal/txtar"
 
+	"earmark/ingest/sourcetest"
 	"earmark/internal/mention"
 	"earmark/internal/setting"
 )
-
-var update = flag.Bool("update", false, "write what is read as what is wanted")
 
 var (
 	at, _  = url.Parse("https://blog.example/feed.xml")
@@ -33,62 +26,21 @@ type reading struct {
 }
 
 func TestDocumentsAreRead(t *testing.T) {
-	files, _ := filepath.Glob("testdata/*.txtar")
-	if len(files) == 0 {
-		t.Fatal("no fixtures")
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			a := fixture(t, file)
-			d, err := read(a.Files[0].Data, "", at, limits)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got reading
-			got.Posts, _ = d.posts("SCOPE")
-			if d.wait > 0 {
-				got.Wait = d.wait.String()
-			}
-			for _, err := range d.malformed {
-				got.Malformed = append(got.Malformed, err.Error())
-			}
-			text, err := marshal(got)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if *update {
-				a.Files = []txtar.File{a.Files[0], {Name: "want", Data: text}}
-				if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(string(a.Files[1].Data), string(text)); diff != "" {
-				t.Errorf("-want +got\n%s", diff)
-			}
-		})
-	}
-}
-
-func fixture(t *testing.T, file string) *txtar.Archive {
-	t.Helper()
-	a, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(a.Files) < 2 && !*update {
-		t.Fatalf("%s has no want: run with -update", file)
-	}
-	return a
-}
-
-func marshal(r reading) ([]byte, error) {
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(r)
-	return []byte(b.String()), err
+	sourcetest.Golden(t, "testdata/*.txtar", func(t *testing.T, _ string, doc []byte) []byte {
+		d, err := read(doc, "", at, limits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got reading
+		got.Posts, _ = d.posts("SCOPE")
+		if d.wait > 0 {
+			got.Wait = d.wait.String()
+		}
+		for _, err := range d.malformed {
+			got.Malformed = append(got.Malformed, err.Error())
+		}
+		return sourcetest.JSON(t, got)
+	})
 }
 
 // gofeed is a parser of another hand: where it can read a document at all, the
@@ -96,7 +48,7 @@ func marshal(r reading) ([]byte, error) {
 func TestReadsWhatGofeedReads(t *testing.T) {
 	for _, name := range []string{"rdf", "atom", "prefixed", "oneid"} {
 		t.Run(name, func(t *testing.T) {
-			doc := fixture(t, "testdata/"+name+".txtar").Files[0].Data
+			doc := sourcetest.Parts(t, "testdata/"+name+".txtar")[0].Data
 			want, err := gofeed.NewParser().ParseString(string(doc))
 			if err != nil {
 				t.Fatal(err)

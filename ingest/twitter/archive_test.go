@@ -3,17 +3,12 @@ package twitter_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
 
 	"earmark/ingest/source"
 	"earmark/ingest/sourcetest"
@@ -22,48 +17,21 @@ import (
 	"earmark/internal/setting"
 )
 
-var update = flag.Bool("update", false, "rewrite what the files under testdata want")
-
 func TestPostsAreReadInEveryForm(t *testing.T) {
-	files, err := filepath.Glob("testdata/posts/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no files", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			archive, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			in, want := archive.Files[0], &archive.Files[1]
-			dir := t.TempDir()
-			appendTo(t, filepath.Join(dir, in.Name), string(in.Data))
-			r := &taken{}
-			pass(t, open(t, twitter.Config{Archive: dir, Author: "@acme"}), r)
-			got := written(t, r, dir)
-			if *update {
-				want.Data = got
-				if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if diff := cmp.Diff(string(want.Data), string(got)); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
+	sourcetest.Golden(t, "testdata/posts/*.txtar", func(t *testing.T, name string, part []byte) []byte {
+		dir := t.TempDir()
+		appendTo(t, filepath.Join(dir, name), string(part))
+		r := &taken{}
+		pass(t, open(t, twitter.Config{Archive: dir, Author: "@acme"}), r)
+		return written(t, r, dir)
+	})
 }
 
 func written(t *testing.T, r *taken, dir string) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	for i := range r.Posts {
-		enc := json.NewEncoder(&out)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(&r.Posts[i]); err != nil {
-			t.Fatal(err)
-		}
+		out.Write(sourcetest.JSON(t, &r.Posts[i]))
 	}
 	for _, err := range r.Malformed {
 		fmt.Fprintf(&out, "! %s\n", strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), ""))
@@ -169,13 +137,8 @@ func TestSettingsAreChecked(t *testing.T) {
 
 // FuzzArchive also reads every post as it comes over the wire: the types are the same.
 func FuzzArchive(f *testing.F) {
-	files, _ := filepath.Glob("testdata/posts/*.txtar")
-	for _, file := range files {
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(archive.Files[0].Data)
+	for _, part := range sourcetest.Parts(f, "testdata/posts/*.txtar") {
+		f.Add(part.Data)
 	}
 	f.Add([]byte("\xEF\xBB\xBF[{}]"))
 	f.Add([]byte(`[{"id":1,"retweeted_status":{"id":2,"retweeted_status":{}}}]`))
