@@ -26,7 +26,7 @@ type Input struct {
 	Text     string
 	Language string // what the platform declares (BCP 47), empty when it does not
 	// Spans are the places in Text where a tracked name stands, in order, none
-	// overlapping: the model reads each as "the brand", whatever it is called.
+	// overlapping: the model does not read what it is called.
 	Spans []mention.Span
 	// Track holds tracked words; where Spans is empty they are looked for in Text.
 	Track []string
@@ -251,9 +251,9 @@ func (c Calibration) probability(raw float64) float64 {
 	return 1 / (1 + math.Exp(-(c.Slope*raw + c.Offset)))
 }
 
-// unsureFrom is the share of its threshold from which an intent that was not
+// UnsureFrom is the share of its threshold from which an intent that was not
 // assigned makes a post unsure.
-const unsureFrom = 0.75
+const UnsureFrom = 0.75
 
 // assign fills in scores, the intents that reached their threshold, best first,
 // and whether one came near while none did.
@@ -267,7 +267,7 @@ func (m *Model) assign(tag *mention.Tag, s *scratch, group int) {
 		switch {
 		case p >= c.Threshold:
 			assigned++
-		case p >= c.Threshold*unsureFrom:
+		case p >= c.Threshold*UnsureFrom:
 			near = true
 		}
 	}

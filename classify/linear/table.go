@@ -44,32 +44,25 @@ func NewTable(w *Weights) (*Table, error) {
 	for i := range t.slots {
 		t.slots[i] = empty // zeros in every lane: a feature may meet an empty slot's check by chance
 	}
-	weight := make([]uint8, 1<<(32-t.shift))
+	var packed [MaxLanes/8 + 1]uint64
+	taken, heaviest := -1, int8(0) // features ascend, so those of one slot follow each other
 	for i, f := range w.Features {
-		var heaviest uint8
-		for _, lane := range w.Lanes {
-			heaviest = max(heaviest, magnitude(lane[i]))
+		clear(packed[:t.stride])
+		weight := int8(0)
+		for l, lane := range w.Lanes {
+			v := lane[i]
+			packed[l/8] |= uint64(uint8(int(v)+bias)) << (l % 8 * 8)
+			weight = max(weight, v^(v>>7)) // its size, but for one of a negative's
 		}
-		at := f >> t.shift
-		if heaviest == 0 || heaviest <= weight[at] {
+		at := int(f >> t.shift)
+		if at == taken && weight <= heaviest {
 			continue
 		}
-		weight[at] = heaviest
-		slot := t.slots[int(at)*t.stride:][:t.stride]
-		clear(slot)
-		for l, lane := range w.Lanes {
-			slot[l/8] |= uint64(uint8(int(lane[i])+bias)) << (l % 8 * 8)
-		}
-		slot[t.stride-1] |= uint64(uint8(f)) << 56
+		taken, heaviest = at, weight
+		packed[t.stride-1] |= uint64(uint8(f)) << 56
+		copy(t.slots[at*t.stride:][:t.stride], packed[:t.stride])
 	}
 	return t, nil
-}
-
-func magnitude(v int8) uint8 {
-	if v < 0 {
-		return uint8(-int(v))
-	}
-	return uint8(v)
 }
 
 // Lanes is how many lanes the table has.

@@ -6,7 +6,6 @@
 package linear
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -96,10 +95,18 @@ var errShort = errors.New("weights end early")
 
 // Read reads what Append stored and returns what follows it.
 func Read(b []byte) (*Weights, []byte, error) {
-	r := bytes.NewReader(b)
-	n, err1 := binary.ReadUvarint(r)
-	lanes, err2 := binary.ReadUvarint(r)
-	if err1 != nil || err2 != nil {
+	rest := b
+	next := func() (uint64, bool) {
+		v, size := binary.Uvarint(rest)
+		if size <= 0 {
+			return 0, false
+		}
+		rest = rest[size:]
+		return v, true
+	}
+	n, ok1 := next()
+	lanes, ok2 := next()
+	if !ok1 || !ok2 {
 		return nil, nil, errShort
 	}
 	if n > MaxFeatures || lanes > MaxLanes || n*lanes > uint64(len(b)) {
@@ -108,8 +115,8 @@ func Read(b []byte) (*Weights, []byte, error) {
 	w := &Weights{Features: make([]uint32, n), Lanes: make([][]int8, lanes), Scales: make([]float32, lanes)}
 	last := uint64(0)
 	for i := range w.Features {
-		d, err := binary.ReadUvarint(r)
-		if err != nil {
+		d, ok := next()
+		if !ok {
 			return nil, nil, errShort
 		}
 		last += d
@@ -118,7 +125,6 @@ func Read(b []byte) (*Weights, []byte, error) {
 		}
 		w.Features[i] = uint32(last)
 	}
-	rest := b[len(b)-r.Len():]
 	for l := range w.Lanes {
 		if uint64(len(rest)) < 4+n {
 			return nil, nil, errShort

@@ -78,14 +78,18 @@ const (
 	classOpensWithBrand
 	classOpensWithUser
 	classCapitals
-	classLength // and the eight after it
+	classLength // and the seven after it
+
+	// A tracked name, but not a handle. No post of the corpus says what is
+	// tracked in it, so it weighs nothing: the name neither helps nor harms.
+	classTracked = classLength + 16
 )
 
 func hashClass(c int) uint64 { return mix(classSeed, uint64(c)) }
 
 func mix(h, v uint64) uint64 { return (h ^ v) * factor }
 
-// Read reads s, whose tracked names stand at spans (in order, none
+// Read reads s, in which tracked names stand at spans (in order, none
 // overlapping), and replaces what t held.
 func (t *Text) Read(s string, spans []mention.Span) {
 	t.Words, t.Tokens, t.runes = t.Words[:0], t.Tokens[:0], t.runes[:0]
@@ -102,7 +106,7 @@ func (t *Text) Read(s string, spans []mention.Span) {
 		limit := len(s)
 		if len(spans) > 0 {
 			if limit = spans[0].Start; limit == i {
-				t.class(classBrand, i, spans[0].End)
+				t.tracked(s, i, spans[0].End)
 				i = spans[0].End
 				continue
 			}
@@ -110,6 +114,16 @@ func (t *Text) Read(s string, spans []mention.Span) {
 		i = t.next(s[:limit], i)
 	}
 	t.shape(len(s))
+}
+
+// tracked adds the token of a tracked name: a handle is a brand's, as every
+// handle that is not a private person's.
+func (t *Text) tracked(s string, start, end int) {
+	if s[start] == '@' || start > 0 && s[start-1] == '@' {
+		t.class(classBrand, start, end)
+		return
+	}
+	t.class(classTracked, start, end)
 }
 
 // usable says whether a span lies in s, not before i, and cuts no character.

@@ -303,6 +303,7 @@ func unseenTag(s *classify.Stored, r *Row, hs []head, fitted []fit, i int) menti
 	tag := mention.Tag{Language: r.Language, Sentiment: mention.Neutral, Urgency: mention.Low}
 	g := slices.IndexFunc(s.Groups, func(name string) bool { return name == r.Language || name == "*" })
 	excess := map[string]float64{}
+	near := false
 	for h, head := range hs {
 		c := s.Heads[h].Calibration[g]
 		p := sigmoid(c.Slope*fitted[h].unseen[i] + c.Offset)
@@ -312,8 +313,10 @@ func unseenTag(s *classify.Stored, r *Row, hs []head, fitted []fit, i int) menti
 			if p >= c.Threshold {
 				tag.Assigned = append(tag.Assigned, head.name)
 			}
+			near = near || p >= c.Threshold*classify.UnsureFrom
 		}
 	}
+	tag.Unsure = near && len(tag.Assigned) == 0
 	neg, pos := excess[classify.SentimentHead+"negative"], excess[classify.SentimentHead+"positive"]
 	switch {
 	case neg >= 0 && neg >= pos:
