@@ -105,11 +105,7 @@ func (d Duration) String() string {
 
 // UnmarshalText reads a duration as [ParseDuration] does.
 func (d *Duration) UnmarshalText(text []byte) error {
-	v, err := ParseDuration(string(text))
-	if err == nil {
-		*d = v
-	}
-	return err
+	return setParsed(d, text, ParseDuration)
 }
 
 // MarshalText writes d as String does.

@@ -92,6 +92,16 @@ func SetText(v reflect.Value, text string) error {
 	return setScalar(v, text)
 }
 
+// setParsed sets v to what parse makes of text, and leaves it as it is when
+// that is an error.
+func setParsed[T any](v *T, text []byte, parse func(string) (T, error)) error {
+	parsed, err := parse(string(text))
+	if err == nil {
+		*v = parsed
+	}
+	return err
+}
+
 // TypeName returns the word by which the documentation calls t: "duration",
 // "list of strings", "mapping".
 func TypeName(t reflect.Type) string {

@@ -74,11 +74,7 @@ func (m Money) String() string {
 
 // UnmarshalText reads an amount as [ParseMoney] does.
 func (m *Money) UnmarshalText(text []byte) error {
-	v, err := ParseMoney(string(text))
-	if err == nil {
-		*m = v
-	}
-	return err
+	return setParsed(m, text, ParseMoney)
 }
 
 // MarshalText writes m as String does.
@@ -119,11 +115,7 @@ func (r Rate) String() string {
 
 // UnmarshalText reads a rate as [ParseRate] does.
 func (r *Rate) UnmarshalText(text []byte) error {
-	v, err := ParseRate(string(text))
-	if err == nil {
-		*r = v
-	}
-	return err
+	return setParsed(r, text, ParseRate)
 }
 
 // MarshalText writes r as String does.

@@ -28,11 +28,7 @@ func (r Ratio) String() string { return strconv.FormatFloat(float64(r), 'g', -1,
 
 // UnmarshalText reads a share as [ParseRatio] does.
 func (r *Ratio) UnmarshalText(text []byte) error {
-	v, err := ParseRatio(string(text))
-	if err == nil {
-		*r = v
-	}
-	return err
+	return setParsed(r, text, ParseRatio)
 }
 
 // MarshalText writes r as String does.

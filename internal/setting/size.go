@@ -69,11 +69,7 @@ func (s Size) String() string {
 
 // UnmarshalText reads a size as [ParseSize] does.
 func (s *Size) UnmarshalText(text []byte) error {
-	v, err := ParseSize(string(text))
-	if err == nil {
-		*s = v
-	}
-	return err
+	return setParsed(s, text, ParseSize)
 }
 
 // MarshalText writes s as String does.
