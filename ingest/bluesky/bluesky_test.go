@@ -145,6 +145,12 @@ func (l *listener) until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// ended waits until the first connection has ended, for a reason with these words.
+func (l *listener) ended(t *testing.T, words string) {
+	t.Helper()
+	l.until(t, "an end with "+words, func() bool { return len(l.ends) > 0 && strings.Contains(l.ends[0].Error(), words) })
+}
+
 func (l *listener) counts() map[string]int {
 	n := map[string]int{}
 	for i := range l.Posts {

@@ -27,14 +27,11 @@ func TestCompressedEventsAreRead(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := jetstreamtest.Start(t)
-			dict, err := server.UseDictionary(c.id)
-			if err != nil {
-				t.Fatal(err)
-			}
+			dict := dictionary(t, server, c.id)
 			config := config(c.wire, server)
 			config.Compress = "zstd"
 			if c.file {
-				config.Dictionary = write(t, dict)
+				config.Dictionary = dict
 			}
 			start := before(server)
 			want := post(server, 0, 20)
@@ -50,15 +47,10 @@ func TestCompressedEventsAreRead(t *testing.T) {
 // A server may compress without a dictionary.
 func TestPlainZstdFramesAreRead(t *testing.T) {
 	server := jetstreamtest.Start(t)
-	if _, err := server.UseDictionary(0); err != nil {
-		t.Fatal(err)
-	}
-	dict, err := jetstreamtest.Start(t).UseDictionary(5)
-	if err != nil {
-		t.Fatal(err)
-	}
+	dictionary(t, server, 0)
+	dict := dictionary(t, jetstreamtest.Start(t), 5)
 	c := config("v1", server)
-	c.Compress, c.Dictionary = "zstd", write(t, dict)
+	c.Compress, c.Dictionary = "zstd", dict
 	start := before(server)
 	want := post(server, 0, 20)
 	listen(t, open(t, c), start).all(t, want)
@@ -66,12 +58,9 @@ func TestPlainZstdFramesAreRead(t *testing.T) {
 
 func TestTruncatedFrameIsSkippedAndReported(t *testing.T) {
 	server := jetstreamtest.Start(t)
-	dict, err := server.UseDictionary(80)
-	if err != nil {
-		t.Fatal(err)
-	}
+	dict := dictionary(t, server, 80)
 	c := config("v1", server)
-	c.Compress, c.Dictionary = "zstd", write(t, dict)
+	c.Compress, c.Dictionary = "zstd", dict
 	start := before(server)
 	ids := post(server, 0, 20)
 	server.Truncate(2)
@@ -85,18 +74,14 @@ func TestTruncatedFrameIsSkippedAndReported(t *testing.T) {
 // connection has the new one.
 func TestDictionaryThatWasReplacedIsAskedForAnew(t *testing.T) {
 	server := jetstreamtest.Start(t)
-	if _, err := server.UseDictionary(81); err != nil {
-		t.Fatal(err)
-	}
+	dictionary(t, server, 81)
 	c := config("v2", server)
 	c.Compress = "zstd"
 	l := listen(t, open(t, c), before(server))
 	want := post(server, 0, 5)
 	l.all(t, want)
 	server.Stop()
-	if _, err := server.UseDictionary(82); err != nil {
-		t.Fatal(err)
-	}
+	dictionary(t, server, 82)
 	if err := server.Restart(jetstreamtest.Same); err != nil {
 		t.Fatal(err)
 	}
@@ -108,18 +93,13 @@ func TestDictionaryThatWasReplacedIsAskedForAnew(t *testing.T) {
 // settings, not twenty thousand malformed posts.
 func TestWrongDictionaryEndsTheConnection(t *testing.T) {
 	server := jetstreamtest.Start(t)
-	if _, err := server.UseDictionary(83); err != nil {
-		t.Fatal(err)
-	}
-	other, err := jetstreamtest.Start(t).UseDictionary(84)
-	if err != nil {
-		t.Fatal(err)
-	}
+	dictionary(t, server, 83)
+	other := dictionary(t, jetstreamtest.Start(t), 84)
 	c := config("v1", server)
-	c.Compress, c.Dictionary = "zstd", write(t, other)
+	c.Compress, c.Dictionary = "zstd", other
 	start := before(server)
 	post(server, 0, 5)
-	err = open(t, c).Listen(t.Context(), start, func(_ context.Context, b source.Batch) error {
+	err := open(t, c).Listen(t.Context(), start, func(_ context.Context, b source.Batch) error {
 		if len(b.Posts)+len(b.Malformed) > 0 {
 			t.Errorf("%d posts, %d malformed", len(b.Posts), len(b.Malformed))
 		}
@@ -152,6 +132,16 @@ func TestSettingsAreChecked(t *testing.T) {
 	if _, err := bluesky.New(bluesky.Config{}, sourcetest.Client(t, fetch.Config{})); err != nil {
 		t.Errorf("the zero Config: %v", err)
 	}
+}
+
+// dictionary has server compress with a dictionary, and returns its file.
+func dictionary(t *testing.T, server *jetstreamtest.Server, id uint32) string {
+	t.Helper()
+	data, err := server.UseDictionary(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return write(t, data)
 }
 
 func write(t *testing.T, data []byte) string {
