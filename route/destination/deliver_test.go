@@ -40,6 +40,16 @@ func (s *scripted) Close() error { return nil }
 
 func status(code int) func(int) answer { return func(int) answer { return answer{status: code} } }
 
+// failingAfter answers 200 to the first attempts and 500 to all others.
+func failingAfter(attempts int) func(int) answer {
+	return func(n int) answer {
+		if n <= attempts {
+			return answer{status: 200}
+		}
+		return answer{status: 500}
+	}
+}
+
 // over makes a destination over s, with the middle of every jitter.
 func over(s sender, pace gateConfig, o Options) *Destination {
 	o.fill()
@@ -223,12 +233,7 @@ func TestBreakerOpensOnASeventyPercentShare(t *testing.T) {
 			want     string
 		}{{6, "closed"}, {7, "open"}} {
 			// Successes first, so that no row of failures is as long as ten.
-			s := &scripted{answer: func(n int) answer {
-				if n <= 10-c.failures {
-					return answer{status: 200}
-				}
-				return answer{status: 500}
-			}}
+			s := &scripted{answer: failingAfter(10 - c.failures)}
 			d := over(s, gateConfig{}, Options{})
 			for range 10 {
 				d.Deliver(t.Context(), sample(), nil)
@@ -243,12 +248,7 @@ func TestBreakerOpensOnASeventyPercentShare(t *testing.T) {
 
 func TestTenFailuresInARowOpenTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &scripted{answer: func(n int) answer {
-			if n <= 40 { // so that ten failures are a small share
-				return answer{status: 200}
-			}
-			return answer{status: 500}
-		}}
+		s := &scripted{answer: failingAfter(40)} // so that ten failures are a small share
 		d := over(s, gateConfig{}, Options{})
 		for n := range 50 {
 			if got := d.State().Breaker; got != "closed" {
@@ -282,12 +282,7 @@ func TestOldFailuresDoNotOpenTheBreaker(t *testing.T) {
 
 func TestFailuresOfLastHourDoNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &scripted{answer: func(n int) answer {
-			if n == 1 { // no ten in a row
-				return answer{status: 200}
-			}
-			return answer{status: 500}
-		}}
+		s := &scripted{answer: failingAfter(1)} // so that no ten in a row fail
 		d := over(s, gateConfig{}, Options{})
 		for range 9 {
 			d.Deliver(t.Context(), sample(), nil)

@@ -2,7 +2,6 @@ package destination
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -261,19 +260,9 @@ func (g *gate) clear() {
 
 // State is how a destination fares.
 type State struct {
-	Breaker  string        `json:"breaker"` // closed, open or probing
-	HeldFor  time.Duration `json:"held_for,omitempty"`
-	Disabled string        `json:"disabled,omitempty"` // why
-}
-
-func (s State) String() string {
-	if s.Disabled != "" {
-		return "disabled: " + s.Disabled
-	}
-	if s.HeldFor > 0 {
-		return fmt.Sprintf("held for %v", s.HeldFor.Round(time.Second))
-	}
-	return "open for deliveries"
+	Breaker  string // closed, open or probing
+	HeldFor  time.Duration
+	Disabled string // why
 }
 
 func (g *gate) state(now time.Time) State {

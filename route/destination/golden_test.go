@@ -1,11 +1,9 @@
 package destination
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"flag"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -40,5 +38,3 @@ func golden(t *testing.T, name string, body []byte) {
 		t.Errorf("%s (-want +got):\n%s", name, diff)
 	}
 }
-
-func newReader(r io.Reader) *bufio.Reader { return bufio.NewReader(r) }

@@ -1,6 +1,7 @@
 package destination
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -79,7 +80,7 @@ func raw(t testing.TB, answer func(net.Conn)) string {
 
 // readRequest takes a request off c, body included, as far as it is announced.
 func readRequest(c net.Conn) (*http.Request, []byte, error) {
-	r, err := http.ReadRequest(newReader(c))
+	r, err := http.ReadRequest(bufio.NewReader(c))
 	if err != nil {
 		return nil, nil, err
 	}
