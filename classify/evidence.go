@@ -49,7 +49,7 @@ func (m *Model) weigh(to []share, s *scratch, l int) []share {
 		k := &t.Tokens[i]
 		if k.Dense {
 			s.pieces = t.AppendPieces(s.pieces[:0], k)
-			to = m.weighDense(to, t, k, s.pieces, l, perPiece)
+			to = m.weighDense(to, s, k, l, perWord, perPiece)
 			continue
 		}
 		own := share{start: k.Start, end: k.End}
@@ -69,9 +69,11 @@ func (m *Model) weigh(to []share, s *scratch, l int) []share {
 	return to
 }
 
-// weighDense appends one share per rune of a dense run: each piece's weight is
-// divided among the runes that it covers.
-func (m *Model) weighDense(to []share, t *text.Text, k *text.Token, pieces []text.Feature, l int, perPiece float32) []share {
+// weighDense appends one share per rune of a dense run: the weight of each piece
+// and of each pair is divided among the runes that it covers. s.pieces holds the
+// run's pieces.
+func (m *Model) weighDense(to []share, s *scratch, k *text.Token, l int, perWord, perPiece float32) []share {
+	t, pieces := &s.text, s.pieces
 	first := len(to)
 	run := t.Source()[k.Start:k.End]
 	at := 0
@@ -83,6 +85,11 @@ func (m *Model) weighDense(to []share, t *text.Text, k *text.Token, pieces []tex
 		}
 		to = append(to, share{start: k.Start + int32(i), end: k.Start + int32(i+size)})
 		runes := len(to) - first
+		if runes > 1 {
+			half := float32(m.table.Weight(t.Words[int(k.Word)+runes-2], l)) * perWord / 2
+			to[len(to)-1].weight += half
+			to[len(to)-2].weight += half
+		}
 		for length := min(runes, text.DenseMax); length >= 1; length-- {
 			if at >= len(pieces) {
 				break

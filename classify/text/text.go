@@ -27,7 +27,7 @@ type Feature = uint32
 // Token is one word, class or dense run, and where its features lie.
 type Token struct {
 	Start, End int32  // bytes of Source
-	Word       int32  // its feature in Words; a dense run has none
+	Word       int32  // its feature in Words; of a dense run, that of its first two runes
 	Pieces     int32  // how many pieces it has
 	Hash       uint64 // of the word: words alike have the same pieces
 	Script     Script

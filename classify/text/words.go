@@ -74,9 +74,11 @@ func letterAt(s string, i int) bool {
 	return kindOf(r) == letter
 }
 
-// readDense reads a run of a script without blanks.
+// readDense reads a run of a script without blanks. Each two runes that follow
+// each other stand for a word.
 func (t *Text) readDense(s string, i int) int {
-	start, first := i, len(t.runes)
+	start, first, word := i, len(t.runes), len(t.Words)
+	var before rune
 	for i < len(s) {
 		r, size := utf8.DecodeRuneInString(s[i:])
 		k := kindOf(r)
@@ -84,12 +86,17 @@ func (t *Text) readDense(s string, i int) int {
 			break
 		}
 		i += size
-		if k == dense {
-			t.Letters[scriptOf(r)]++
-			t.runes = append(t.runes, r)
+		if k == hidden {
+			continue
 		}
+		t.Letters[scriptOf(r)]++
+		t.runes = append(t.runes, r)
+		if before != 0 {
+			t.addWord(mix(mix(wordSeed, uint64(before)), uint64(r)))
+		}
+		before = r
 	}
-	k := Token{Start: int32(start), End: int32(i), Word: int32(len(t.Words)), Dense: true, first: int32(first), runes: int32(len(t.runes) - first)}
+	k := Token{Start: int32(start), End: int32(i), Word: int32(word), Dense: true, first: int32(first), runes: int32(len(t.runes) - first)}
 	k.Pieces = count(k.runes, 1, DenseMax)
 	t.Pieces += int(k.Pieces)
 	t.Tokens = append(t.Tokens, k)

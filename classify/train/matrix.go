@@ -19,8 +19,6 @@ type matrix struct {
 	number  map[text.Feature]uint32
 }
 
-func (m *matrix) rows() int { return len(m.start) - 1 }
-
 // counted is one post's features, each with how often it stands in its block.
 type counted struct {
 	words, chars []text.Feature // sorted, repeated

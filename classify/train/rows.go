@@ -134,13 +134,3 @@ func (r *Row) Open() bool {
 	}
 	return false
 }
-
-// has says whether the row bears the intent.
-func (r *Row) has(intent string) bool {
-	for _, i := range r.Intents {
-		if i == intent {
-			return true
-		}
-	}
-	return false
-}
