@@ -73,7 +73,7 @@ func (a *atDesk) open(ctx context.Context) (*client, func(), error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("no pipeline runs at %s, and its store cannot be opened: %w", file.Listen, err)
 	}
-	d := &desk{bus: b, sources: func() []ingest.Status { return nil }, destinations: statuses(b, file), enable: b.EnableDestination}
+	d := &desk{bus: b, sources: func() []ingest.Status { return []ingest.Status{} }, destinations: statuses(b, file), enable: func(ctx context.Context, name string) error { return enable(ctx, b, file, name) }}
 	handler := d.handler()
 	c.do = func(r *http.Request) (*http.Response, error) {
 		w := httptest.NewRecorder()

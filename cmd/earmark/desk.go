@@ -48,7 +48,11 @@ func (d *desk) handler() http.Handler {
 		if err != nil || limit < 1 {
 			limit = 100
 		}
-		return d.bus.ListDead(r.Context(), limit)
+		all, err := d.bus.ListDead(r.Context(), limit)
+		if all == nil {
+			all = []*mention.Dead{}
+		}
+		return all, err
 	}))
 	mux.HandleFunc("GET /api/v1/dead/{id}", answer(func(r *http.Request) (any, error) {
 		return d.bus.Dead(r.Context(), r.PathValue("id"))
@@ -98,6 +102,7 @@ func (d *desk) tail(w http.ResponseWriter, r *http.Request) {
 	flush := http.NewResponseController(w)
 	w.WriteHeader(http.StatusOK)
 	_ = flush.Flush()
+	_ = flush.SetWriteDeadline(time.Time{}) // the server's would end the stream
 	_ = d.bus.Watch(r.Context(), bus.Decisions, func(v any, _ time.Time) error {
 		line, err := mention.Append(nil, v.(*mention.Decision))
 		if err != nil {

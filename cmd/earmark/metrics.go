@@ -65,12 +65,17 @@ func (m *metrics) delivered(d *mention.Delivery) {
 
 // busCollector shows how full the bus is. It asks at each scrape.
 type busCollector struct {
-	bus      *bus.Bus
+	bus          *bus.Bus
+	destinations func() []string // as configured: each has its series, at zero too
+
 	messages *prometheus.Desc
 	bytes    *prometheus.Desc
 	bound    *prometheus.Desc
 	backlog  *prometheus.Desc
 	later    *prometheus.Desc
+	disabled *prometheus.Desc
+	spilled  *prometheus.Desc
+	restarts *prometheus.Desc
 	repeats  *prometheus.Desc
 	buried   *prometheus.Desc
 	lost     *prometheus.Desc
@@ -78,22 +83,26 @@ type busCollector struct {
 	healthy  *prometheus.Desc
 }
 
-func newBusCollector(b *bus.Bus) *busCollector {
+func newBusCollector(b *bus.Bus, destinations func() []string) *busCollector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("earmark_bus_"+name, help, labels, nil)
 	}
 	return &busCollector{
-		bus:      b,
-		messages: desc("messages", "Messages in a stream.", "stream"),
-		bytes:    desc("bytes", "Size of a stream.", "stream"),
-		bound:    desc("bound_bytes", "Bound of a stream, at which its publishers wait; 0 is none.", "stream"),
-		backlog:  desc("backlog", "What is not settled: mentions to be marked (destination \"\") and deliveries to be made.", "destination"),
-		later:    desc("later", "Of the backlog, what waits for a later attempt.", "destination"),
-		repeats:  desc("repeats_total", "Deliveries not sent again because they had been received."),
-		buried:   desc("dead_total", "Messages given up."),
-		lost:     desc("abandoned_total", "Messages the server gave up by itself: always a mistake."),
-		retried:  desc("retried_total", "Messages sent to the server more than once."),
-		healthy:  desc("healthy", "1 when the bus does what it promises."),
+		bus:          b,
+		destinations: destinations,
+		messages:     desc("messages", "Messages in a stream.", "stream"),
+		bytes:        desc("bytes", "Size of a stream.", "stream"),
+		bound:        desc("bound_bytes", "Bound of a stream; 0 is none. At that of mentions, deliveries and dead, publishers wait; elsewhere the oldest go.", "stream"),
+		backlog:      desc("backlog", "What is not settled: mentions to be marked (destination \"\") and deliveries to be made.", "destination"),
+		later:        desc("later", "Of the backlog, what waits for a later attempt.", "destination"),
+		disabled:     desc("destination_disabled", "1 while nothing is sent to a destination.", "destination"),
+		spilled:      desc("spilled_total", "Deliveries given up untried: their destination was down while the queue was nearly full."),
+		restarts:     desc("server_restarts_total", "Restarts of the embedded server inside this process."),
+		repeats:      desc("repeats_total", "Deliveries not sent again because they had been received."),
+		buried:       desc("dead_total", "Messages given up."),
+		lost:         desc("abandoned_total", "Messages the server gave up by itself: always a mistake."),
+		retried:      desc("retried_total", "Messages sent to the server more than once."),
+		healthy:      desc("healthy", "1 when the bus does what it promises."),
 	}
 }
 
@@ -126,10 +135,19 @@ func (c *busCollector) Collect(to chan<- prometheus.Metric) {
 	}
 	gauge(c.backlog, float64(s.Backlog.Mark.Total()), "")
 	gauge(c.later, float64(s.Backlog.Mark.Later), "")
-	for name, q := range s.Backlog.Destinations {
+	disabled := c.bus.Disabled()
+	for _, name := range c.destinations() {
+		q := s.Backlog.Destinations[name]
 		gauge(c.backlog, float64(q.Total()), name)
 		gauge(c.later, float64(q.Later), name)
+		off := 0.0
+		if _, ok := disabled[name]; ok {
+			off = 1
+		}
+		gauge(c.disabled, off, name)
 	}
+	count(c.spilled, s.Spilled)
+	count(c.restarts, s.Restarts)
 	count(c.repeats, s.Repeats)
 	count(c.buried, s.Buried)
 	count(c.lost, s.Abandoned)

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 
@@ -36,7 +36,7 @@ func (r *runCommand) Run(ctx context.Context, c console) (err error) {
 		s.log.Warn("configuration", zap.String("problem", w.String()))
 	}
 	s.log.Info("listening", zap.Int("sources", len(file.Sources)), zap.Int("tracks", len(file.Tracks)),
-		zap.Int("destinations", len(file.Destinations)), zap.String("console", "http://"+s.addr))
+		zap.Int("destinations", len(file.Destinations)), zap.String("http", s.addr))
 	reloads := make(chan *config.File)
 	watching, stopWatching := context.WithCancel(ctx)
 	watched := make(chan struct{})
@@ -67,23 +67,28 @@ func watchConfig(ctx context.Context, path string, file *config.File, log *zap.L
 		changes = watcher.Events
 		watchFolders(watcher, file.Watched, log)
 	}
+	read := digest(file.Watched)
 	var due <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-hangup:
+			read = ""
 			due = time.After(0)
-		case e, ok := <-changes:
+		case _, ok := <-changes:
 			if !ok {
 				changes = nil
 				continue
 			}
-			if slices.ContainsFunc(file.Watched, func(f string) bool { return filepath.Clean(f) == filepath.Clean(e.Name) }) {
-				due = time.After(settle)
-			}
+			due = time.After(settle)
 		case <-due:
 			due = nil
+			now := digest(file.Watched)
+			if now == read {
+				continue
+			}
+			read = now
 			next, err := config.Load(path, config.Options{})
 			if err != nil {
 				log.Error("configuration not taken over, the old one stays", zap.String("problem", err.Error()))
@@ -93,6 +98,7 @@ func watchConfig(ctx context.Context, path string, file *config.File, log *zap.L
 				watchFolders(watcher, next.Watched, log)
 			}
 			file = next
+			read = digest(file.Watched)
 			select {
 			case reloads <- next:
 			case <-ctx.Done():
@@ -110,6 +116,18 @@ func watchFolders(w *fsnotify.Watcher, files []string, log *zap.Logger) {
 			log.Warn("configuration file is not watched", zap.String("file", f), obs.Err(err))
 		}
 	}
+}
+
+// digest changes when one of the files does, whichever way: written, replaced,
+// or reached over a link that leads elsewhere now.
+func digest(files []string) string {
+	h := sha256.New()
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		fmt.Fprintf(h, "%s %d %v\n", f, len(data), err)
+		h.Write(data)
+	}
+	return string(h.Sum(nil))
 }
 
 // loadConfig reads a configuration, or returns everything that is wrong with it

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -90,7 +92,7 @@ func start(ctx context.Context, file *config.File, errOut io.Writer) (_ *service
 		return nil, err
 	}
 	s.stack.after("bus", closeGrace, s.bus.Close)
-	process.MustRegister(newBusCollector(s.bus))
+	process.MustRegister(newBusCollector(s.bus, s.destinationNames))
 	s.health.Add("bus", s.busHealth)
 	s.server.Handle("/api/v1/", s.desk().handler())
 	go func() { served <- s.server.Run(serving) }()
@@ -121,7 +123,9 @@ func (s *service) busHealth() error {
 	if h.OK {
 		return nil
 	}
-	return errors.New(strings.Join(h.Reasons, "; "))
+	// Degraded, and not failing: sources wait, nothing is lost, and it mends
+	// itself; a restart from outside would only add to it.
+	return obs.Degrade(errors.New(strings.Join(h.Reasons, "; ")))
 }
 
 // desk is where operators ask about this process.
@@ -133,15 +137,26 @@ func (s *service) desk() *desk {
 			if r := s.current.Load(); r != nil {
 				return r.pipeline.listen.Status()
 			}
-			return nil
+			return []ingest.Status{}
 		},
 		destinations: func() []destinationStatus {
 			if r := s.current.Load(); r != nil {
 				return statuses(s.bus, r.file)()
 			}
-			return nil
+			return []destinationStatus{}
 		},
 	}
+}
+
+// destinationNames are those of the file of the moment.
+func (s *service) destinationNames() []string {
+	var names []string
+	if r := s.current.Load(); r != nil {
+		for _, d := range r.file.Destinations {
+			names = append(names, d.Name)
+		}
+	}
+	return names
 }
 
 // enable has a disabled destination sent to again.
@@ -152,72 +167,101 @@ func (s *service) enable(ctx context.Context, name string) error {
 				d.Enable()
 			}
 		}
+		return enable(ctx, s.bus, r.file, name)
 	}
 	return s.bus.EnableDestination(ctx, name)
 }
 
-// run carries mentions as file says, until ctx ends. A file that comes over
-// reloads takes its place: what is in hand is finished under the old one.
-func (s *service) run(ctx context.Context, file *config.File, reloads <-chan *config.File) error {
-	for {
-		sources, err := s.sources(file)
-		if err != nil {
-			return err
-		}
-		r := &running{file: file, registry: prometheus.NewRegistry()}
-		if r.pipeline, err = newPipeline(file, sources, s.bus, r.registry, s.log.Logger); err != nil {
-			return err
-		}
-		r.pipeline.decided = s.decided
-		next, err := s.runOne(ctx, r, reloads)
-		if err = errors.Join(err, r.pipeline.close()); err != nil || next == nil {
-			return err
-		}
-		if !reflect.DeepEqual(file.NATS, next.NATS) || !reflect.DeepEqual(file.ServerConfig, next.ServerConfig) {
-			s.log.Warn("nats and listen are taken over at the next start only")
-		}
-		file = next
-		s.log.Hide(file.Secrets...)
-		if err := s.log.SetLevel(file.Log.Level); err != nil {
-			return err
-		}
-		s.log.Info("configuration taken over")
+// enable has the bus send again to a destination that the file names, or that
+// was disabled under a name the file has no more.
+func enable(ctx context.Context, b *bus.Bus, file *config.File, name string) error {
+	_, known := b.Disabled()[name]
+	for _, d := range file.Destinations {
+		known = known || d.Name == name
 	}
+	if !known {
+		return fmt.Errorf("no destination named %q", name)
+	}
+	return b.EnableDestination(ctx, name)
 }
 
-// runOne runs one pipeline until ctx ends (then next is nil) or a reload.
-func (s *service) runOne(ctx context.Context, r *running, reloads <-chan *config.File) (next *config.File, err error) {
-	ctx, stop := context.WithCancel(ctx)
+// run carries mentions as file says, until ctx ends. A file that comes over
+// reloads takes its place, when a pipeline can be made of it: what is in hand is
+// finished under the old one.
+func (s *service) run(ctx context.Context, file *config.File, reloads <-chan *config.File) error {
+	began := file
+	r, err := s.prepare(file)
+	for err == nil && r != nil {
+		var next *running
+		next, err = s.runOne(ctx, r, reloads)
+		err = errors.Join(err, r.pipeline.close())
+		if r = next; err != nil || r == nil {
+			break
+		}
+		if !reflect.DeepEqual(began.NATS, r.file.NATS) || !reflect.DeepEqual(began.ServerConfig, r.file.ServerConfig) || began.Log.Format != r.file.Log.Format {
+			s.log.Warn("nats, listen and log.format are taken over at the next start only")
+		}
+		s.log.Hide(r.file.Secrets...)
+		err = s.log.SetLevel(r.file.Log.Level)
+		s.log.Info("configuration taken over")
+	}
+	return err
+}
+
+// prepare makes a pipeline of a file, which does not run yet.
+func (s *service) prepare(file *config.File) (*running, error) {
+	sources, err := s.sources(file)
+	if err != nil {
+		return nil, err
+	}
+	r := &running{file: file, registry: prometheus.NewRegistry()}
+	if r.pipeline, err = newPipeline(file, sources, s.bus, r.registry, s.log.Logger); err != nil {
+		return nil, err
+	}
+	r.pipeline.decided = s.decided
+	return r, nil
+}
+
+// runOne runs one pipeline until ctx ends, or until another takes its place.
+func (s *service) runOne(ctx context.Context, r *running, reloads <-chan *config.File) (next *running, err error) {
+	working, stop := context.WithCancel(ctx)
 	defer stop()
 	s.current.Store(r)
 	s.health.SetReady(true)
 	defer s.health.SetReady(false)
 	ended := make(chan error, 1)
-	go func() { ended <- r.pipeline.run(ctx) }()
-	select {
-	case err := <-ended:
-		return nil, err
-	case next = <-reloads:
-	case <-ctx.Done():
+	go func() { ended <- r.pipeline.run(working) }()
+	for next == nil && ctx.Err() == nil {
+		select {
+		case err := <-ended:
+			return nil, err
+		case file := <-reloads:
+			if next, err = s.prepare(file); err != nil {
+				s.log.Error("configuration not taken over, the old one stays", zap.String("problem", err.Error()))
+			}
+		case <-ctx.Done():
+		}
 	}
 	stop()
-	s.health.SetReady(false)
-	return next, s.finish(ended, time.Duration(r.file.ShutdownGrace), next == nil)
+	return next, s.finish(ctx, ended, time.Duration(r.file.ShutdownGrace))
 }
 
-// finish waits for what a stopped pipeline has in hand. At a reload it may take
-// as long as a request may; at the end of the process, no longer than grace.
-func (s *service) finish(ended <-chan error, grace time.Duration, last bool) error {
+// finish waits for what a stopped pipeline has in hand: as long as its requests
+// may take, but no longer than grace once the process is to end. What is not
+// finished then is taken up again at the next start.
+func (s *service) finish(ctx context.Context, ended <-chan error, grace time.Duration) error {
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
 	select {
 	case err := <-ended:
 		return err
 	case <-time.After(grace):
+		s.log.Warn("what was in hand did not finish in time", zap.Duration("grace", grace))
+		return nil
 	}
-	s.log.Warn("what was in hand did not finish in time", zap.Duration("grace", grace))
-	if last {
-		return nil // it is taken up again at the next start
-	}
-	return <-ended
 }
 
 // allStored returns once every post that the sources have read is stored as a
@@ -265,6 +309,12 @@ func statuses(b *bus.Bus, file *config.File) func() []destinationStatus {
 				st.Err = err.Error()
 			}
 			all = append(all, st)
+			delete(backlog.Destinations, d.Name)
+		}
+		for _, name := range slices.Sorted(maps.Keys(backlog.Destinations)) {
+			if q := backlog.Destinations[name]; q.Total() > 0 {
+				all = append(all, destinationStatus{Name: name, Kind: "removed", Backlog: q.Total(), Waiting: q.Later, Disabled: disabled[name].Reason})
+			}
 		}
 		return all
 	}

@@ -182,6 +182,12 @@ func (s *site) earmark(args ...string) string {
 	return string(out)
 }
 
+// report is what a command prints, whether it works or not.
+func (s *site) report(args ...string) []byte {
+	out, _ := s.command(append(args, "-c", s.config)...).CombinedOutput()
+	return out
+}
+
 // until waits for a condition, as long as it takes on a busy machine.
 func (s *site) until(what string, ok func() bool) {
 	s.t.Helper()
@@ -192,8 +198,7 @@ func (s *site) until(what string, ok func() bool) {
 	defer func() { s.t.Logf("%v: %s", time.Since(began).Round(time.Millisecond), what) }()
 	for !ok() {
 		if time.Now().After(deadline) {
-			status, _ := s.command("sources", "status", "-c", s.config).CombinedOutput()
-			s.t.Fatalf("not within 90 s: %s\n%s\n%s", what, status, s.log)
+			s.t.Fatalf("not within 90 s: %s\n%s%s%s%s", what, s.report("sources", "status"), s.report("destinations", "status"), s.report("dead", "list"), s.log)
 		}
 		<-tick.C
 	}

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -157,6 +158,9 @@ func (b *Bus) DropDead(ctx context.Context, id string) error {
 func (b *Bus) tripwire() error {
 	for _, subject := range []string{maxDeliveriesAdvisory, terminatedAdvisory} {
 		_, err := b.nc.Subscribe(subject, func(m *nats.Msg) {
+			if settledBefore(m.Data) {
+				return
+			}
 			b.counts.abandoned.Add(1)
 			b.log.Error("nats gave up a message by itself", zap.String("advisory", m.Subject))
 		})
@@ -165,4 +169,15 @@ func (b *Bus) tripwire() error {
 		}
 	}
 	return nil
+}
+
+// settledBefore reports whether an advisory tells of a message that is gone
+// because it was acknowledged: a kill may take the consumer's memory of that, and
+// leave the stream's. Nothing but an acknowledgement removes what a consumer
+// holds; what a damaged disk removes is the audit's to find.
+func settledBefore(advisory []byte) bool {
+	var a struct {
+		Reason string `json:"reason"`
+	}
+	return json.Unmarshal(advisory, &a) == nil && a.Reason == deletedReason
 }

@@ -149,7 +149,11 @@ func (b *Bus) DisableDestination(ctx context.Context, name, reason string) error
 		return fmt.Errorf("destination %q: disable: %w", name, err)
 	}
 	b.log.Error("disabled a destination", zap.String("destination", name), zap.String("reason", reason))
-	return nil
+	event, err := json.Marshal(map[string]string{"destination": name, "reason": reason})
+	if err != nil {
+		return err
+	}
+	return b.PublishEvent(ctx, "destination.disabled", event)
 }
 
 // EnableDestination undoes DisableDestination. What waited in the queue is sent.

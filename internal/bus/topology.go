@@ -22,13 +22,12 @@ const (
 	cursorBucket  = "earmark_cursors"
 	attemptBucket = "earmark_attempts"
 	stateBucket   = "earmark_state"
-	leaseBucket   = "earmark_leases"
 
 	mentionSubject  = "earmark.mention."  // + source
 	decisionSubject = "earmark.decision." // + department, or none
 	deliverSubject  = "earmark.deliver."  // + destination
 	deadSubject     = "earmark.dead."     // + stage
-	eventSubject    = "earmark.event."    // + kind
+	eventSubject    = "earmark.event."    // + kind, which is one word or more with dots between
 	seenSubject     = "earmark.seen"
 	ledgerSubject   = "earmark.ledger"
 	canarySubject   = "earmark.canary"
@@ -43,6 +42,8 @@ const (
 
 	maxDeliveriesAdvisory = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.*.*"
 	terminatedAdvisory    = "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.*.*"
+	// deletedReason is the server's own words (consumer.go, ackTermUnackedLimitsReason).
+	deletedReason = "Unacknowledged message was deleted"
 )
 
 // The server looks for the same message id this long. It pays 175 B of memory
@@ -91,7 +92,7 @@ func (c *Config) streams() []jetstream.StreamConfig {
 		queue(deliveries, deliverSubject+"*", int64(c.DeliveriesMax), jetstream.WorkQueuePolicy),
 		queue(dead, deadSubject+"*", int64(c.DeadMax), jetstream.LimitsPolicy),
 		log(decisions, decisionSubject+"*", int64(c.DecisionsMax), keep),
-		log(events, eventSubject+"*", int64(c.EventsMax), keep),
+		log(events, eventSubject+">", int64(c.EventsMax), keep),
 		log(seenLog, seenSubject, int64(c.SeenMax), 0),
 		log(ledgerLog, ledgerSubject, int64(c.LedgerMax), 0),
 		canary,
@@ -119,7 +120,6 @@ func (c *Config) buckets() []jetstream.KeyValueConfig {
 		// waiting for a destination that is disabled.
 		bucket(attemptBucket, 14*24*time.Hour),
 		bucket(stateBucket, 0),
-		bucket(leaseBucket, 0),
 	}
 }
 

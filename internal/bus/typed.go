@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/mailru/easyjson"
 
@@ -71,10 +72,14 @@ func (b *Bus) PublishDelivery(ctx context.Context, d *mention.Delivery, repeat b
 	return p, nil
 }
 
-// PublishEvent records an event (an outcome, a gap, a disabled destination) and
-// returns once it is stored.
+// PublishEvent records an event and returns once it is stored. Its kind is words
+// with dots between, such as source.gap, and so is its subject.
 func (b *Bus) PublishEvent(ctx context.Context, kind string, body []byte) error {
-	p := &Pending{subject: eventSubject + Escape(kind), data: append([]byte(nil), body...)}
+	words := strings.Split(kind, ".")
+	for i, w := range words {
+		words[i] = Escape(w)
+	}
+	p := &Pending{subject: eventSubject + strings.Join(words, "."), data: append([]byte(nil), body...)}
 	if err := b.lanes.events.publish(ctx, p); err != nil {
 		return err
 	}
