@@ -25,7 +25,7 @@ const Unknown = "und"
 
 // names are the languages known, by script; a language written in two stands in both.
 var names = [text.Scripts][]string{
-	text.Latin: {"bs", "cs", "da", "de", "en", "es", "et", "fi", "fr", "hr", "hu", "id", "it", "nb", "nl",
+	text.Latin: {"bs", "cs", "da", "de", "en", "es", "et", "fi", "fr", "hi", "hr", "hu", "id", "it", "nb", "nl",
 		"pl", "pt", "ro", "sk", "sl", "sq", "sr", "sv", "tr", "vi"},
 	text.Greek:      {"el"},
 	text.Cyrillic:   {"bg", "mk", "ru", "sr", "uk"},

@@ -15,7 +15,7 @@ import (
 )
 
 // languageFeatures is how many features the language model keeps.
-const languageFeatures = 80_000
+const languageFeatures = 150_000
 
 // Language trains the model that tells languages apart, on the corpus and on
 // the files and directories of c.Data: any JSON lines with a text and a lang.
@@ -108,7 +108,7 @@ func tellApart(ctx context.Context, m *matrix, rows []Row, name string, perLangu
 	return w, nil
 }
 
-const languageStrictness = 2
+const languageStrictness = 0.4
 
 // tongue reads what languages of a script are told by.
 func tongue(script text.Script) reader {
