@@ -254,6 +254,9 @@ func TestOneModelServesManyGoroutines(t *testing.T) {
 }
 
 func TestTaggingAllocatesOnlyItsResult(t *testing.T) {
+	if raced {
+		t.Skip("the race detector empties the pool that scratch space comes from")
+	}
 	m := model(t)
 	text := "@acmehq the app crashes every time I open my invoices, please help me get them back before friday"
 	m.Classify(classify.Input{Text: text})
