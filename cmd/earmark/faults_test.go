@@ -172,7 +172,7 @@ func TestSecondProcessIsRefused(t *testing.T) {
 func TestStopIsOrderly(t *testing.T) {
 	s := newSite(t, sourceOf(madePosts(t, 1500)), "tesla: tesla")
 	due := s.due()
-	s.inboxes.pause = 2 * time.Millisecond
+	s.inboxes.setPause(2 * time.Millisecond)
 	s.start()
 	s.until("work has begun", func() bool { return s.inboxes.total() > 20 })
 	s.stop()

@@ -148,6 +148,13 @@ func (in *inboxes) take(box *inbox, l letter) bool {
 	return true
 }
 
+// setPause sets how long an inbox takes to answer.
+func (in *inboxes) setPause(d time.Duration) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.pause = d
+}
+
 // counts returns how many different letters each department has.
 func (in *inboxes) counts() map[string]int {
 	in.mu.Lock()

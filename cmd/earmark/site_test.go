@@ -125,6 +125,29 @@ func (s *site) command(args ...string) *exec.Cmd {
 // start runs the site's process and returns once it is ready.
 func (s *site) start() {
 	s.t.Helper()
+	s.launch()
+	s.until("the process is ready", s.ready)
+}
+
+// ready asks the process; one that has ended ends the test.
+func (s *site) ready() bool {
+	select {
+	case err := <-s.ended:
+		s.cmd = nil
+		s.t.Fatalf("the process ended: %v\n%s", err, s.log)
+	default:
+	}
+	resp, err := http.Get("http://" + s.addr + "/readyz")
+	if err != nil {
+		return false
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return resp.StatusCode == http.StatusOK
+}
+
+// launch runs the site's process.
+func (s *site) launch() {
+	s.t.Helper()
 	s.log = &output{}
 	s.cmd = s.command("run", "-c", s.config)
 	s.cmd.Stderr = s.log
@@ -133,20 +156,6 @@ func (s *site) start() {
 	}
 	s.ended = make(chan error, 1)
 	go func(cmd *exec.Cmd, ended chan<- error) { ended <- cmd.Wait() }(s.cmd, s.ended)
-	s.until("the process is ready", func() bool {
-		select {
-		case err := <-s.ended:
-			s.cmd = nil
-			s.t.Fatalf("the process ended: %v\n%s", err, s.log)
-		default:
-		}
-		resp, err := http.Get("http://" + s.addr + "/readyz")
-		if err != nil {
-			return false
-		}
-		defer func() { _ = resp.Body.Close() }()
-		return resp.StatusCode == http.StatusOK
-	})
 }
 
 // kill ends the process as a power cut of its program would: kill -9.

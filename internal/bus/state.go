@@ -158,9 +158,10 @@ func (b *Bus) DisableDestination(ctx context.Context, name, reason string) error
 
 // EnableDestination undoes DisableDestination. What waited in the queue is sent.
 func (b *Bus) EnableDestination(ctx context.Context, name string) error {
-	err := b.state.kv.Purge(ctx, disabledKey+Escape(name))
-	if err == nil {
-		err = b.state.kv.Purge(ctx, failingKey+Escape(name))
+	// In this order: an attempt that fails in between must not find the old clock.
+	err := b.state.kv.Purge(ctx, failingKey+Escape(name))
+	if err == nil || errors.Is(err, jetstream.ErrKeyNotFound) {
+		err = b.state.kv.Purge(ctx, disabledKey+Escape(name))
 	}
 	if err != nil && !errors.Is(err, jetstream.ErrKeyNotFound) {
 		return fmt.Errorf("destination %q: enable: %w", name, err)
