@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"earmark/classify/intent"
 	"earmark/ingest"
 	"earmark/internal/config"
 	"earmark/internal/setting"
@@ -154,7 +155,8 @@ func (w *writer) departments(f setting.Field) {
 		all = append(all, k.Name)
 	}
 	w.line(2, "sales:  { owns: [sales], send: [slack], at_least: 0.8 }")
-	w.line(2, "others: { owns: [recruiting, feedback, investor], send: [%s] }", strings.Join(all, ", "))
+	rest := slices.DeleteFunc(intent.Names(intent.All), func(name string) bool { return name == "support" || name == "sales" })
+	w.line(2, "others: { owns: [%s], send: [%s] }", strings.Join(rest, ", "), strings.Join(all, ", "))
 }
 
 func (w *writer) routes(f setting.Field) {

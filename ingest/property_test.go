@@ -177,6 +177,9 @@ func TestCursorNeverLeadsTheData(t *testing.T) {
 		})
 	})
 	t.Logf("%d mentions lost by power cuts and read again, %d acks refused, %d cursors saved", lost, refused, saves)
+	if testing.Short() { // too few traces to be sure of each fault
+		return
+	}
 	if lost == 0 || refused == 0 || saves == 0 {
 		t.Error("a fault never fired")
 	}

@@ -213,6 +213,20 @@ func (s *site) until(what string, ok func() bool) {
 	}
 }
 
+// settled asks the process whether every delivery was made and written down.
+func (s *site) settled() bool {
+	resp, err := http.Get("http://" + s.addr + "/api/v1/destinations")
+	if err != nil {
+		return false
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var all []destinationStatus
+	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
+		return false
+	}
+	return !slices.ContainsFunc(all, func(d destinationStatus) bool { return d.Backlog > 0 || d.Err != "" })
+}
+
 // due reads every source to its end by the pure stages alone, and returns the
 // deliveries that must be made: key → destination. It shares no goroutine,
 // queue or store with the process under test.

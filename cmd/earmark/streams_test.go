@@ -107,6 +107,8 @@ func TestSourcesRestartedInMidStream(t *testing.T) {
 	}
 	rss.start()
 	s.until("posts of the servers' absence have arrived", all)
+	// Settled, so that the kill has nothing in hand that it could have sent twice.
+	s.until("all is settled", s.settled)
 	s.kill()
 	post(20)
 	s.start()

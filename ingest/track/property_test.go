@@ -125,7 +125,12 @@ func TestMatchIsWhatTheOracleSays(t *testing.T) {
 			}
 		}
 	})
-	if matched < 100 {
+	// rapid makes a fifth of its checks under -short.
+	least := 100
+	if testing.Short() {
+		least = 10
+	}
+	if matched < least {
 		t.Errorf("%d matches in all: the property was hardly put to the test", matched)
 	}
 }

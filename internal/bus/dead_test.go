@@ -282,32 +282,61 @@ func TestDestinationThatOnlyFailsIsDisabled(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	var broken atomic.Bool
-	broken.Store(true)
+	var tries atomic.Int32
 	running(t, func(ctx context.Context) error {
 		return b.EachDelivery(ctx, "tracker", 1, func(context.Context, *mention.Delivery, Meta) error {
+			tries.Add(1)
 			if broken.Load() {
-				return Later(time.Millisecond, mention.Attempt{Status: 500})
+				return Later(20*time.Millisecond, mention.Attempt{Status: 500})
 			}
 			return nil
 		})
 	})
-	since := func() time.Time {
-		b.state.mu.Lock()
-		defer b.state.mu.Unlock()
-		return b.state.failing["tracker"]
+	kv, key := b.state.kv, failingKey+Escape("tracker")
+	kept := func() bool { _, err := kv.Get(t.Context(), key); return err == nil }
+	disabled := func() bool { _, yes := b.Disabled()["tracker"]; return yes }
+	// By way of the bucket, as after a restart or from another process.
+	failingFor := func(d time.Duration) {
+		since := time.Now().Add(-d).UTC()
+		text, _ := since.MarshalText()
+		if _, err := kv.Put(t.Context(), key, text); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the failures are known", func() bool {
+			b.state.mu.Lock()
+			defer b.state.mu.Unlock()
+			return b.state.failing["tracker"].Equal(since)
+		})
 	}
-	deliver(t, b, aDelivery(1, "tracker"))
-	eventually(t, "it fails", func() bool { return !since().IsZero() })
-	broken.Store(false)
-	eventually(t, "one receipt clears it", func() bool { return since().IsZero() })
+	failsOn := func() {
+		before := tries.Load()
+		eventually(t, "it is tried again", func() bool { return tries.Load() > before+2 })
+	}
 
-	b.state.mu.Lock()
-	b.state.failing["tracker"] = time.Now().Add(-5*24*time.Hour - time.Minute)
-	b.state.mu.Unlock()
+	failingFor(5*24*time.Hour - time.Minute)
+	broken.Store(true)
+	deliver(t, b, aDelivery(1, "tracker"))
+	failsOn()
+	if disabled() {
+		t.Fatal("disabled a minute too early")
+	}
+	broken.Store(false)
+	eventually(t, "one receipt clears it", func() bool { return !kept() })
+
 	broken.Store(true)
 	deliver(t, b, aDelivery(2, "tracker"))
-	eventually(t, "it is disabled", func() bool { _, disabled := b.Disabled()["tracker"]; return disabled })
+	eventually(t, "a failure is kept", kept)
+	failingFor(5*24*time.Hour + time.Second)
+	eventually(t, "it is disabled", disabled)
 	if n := len(deadLetters(t, b, 0)); n != 0 {
 		t.Errorf("%d letters are dead, want its queue kept", n)
+	}
+
+	if err := b.EnableDestination(t.Context(), "tracker"); err != nil {
+		t.Fatal(err)
+	}
+	failsOn()
+	if disabled() {
+		t.Error("disabled by failures from before it was enabled")
 	}
 }

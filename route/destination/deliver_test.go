@@ -427,7 +427,7 @@ func TestEndOfContextIsNoAttempt(t *testing.T) {
 
 func TestUnknownKindNamesTheKnownOnes(t *testing.T) {
 	_, err := Open("slcak", "sales", nil, Options{})
-	if err == nil || err.Error() != `destination "sales": unknown kind "slcak" (have webhook, slack, file, stdout)` {
+	if err == nil || err.Error() != `destination "sales": unknown kind "slcak" (have `+strings.Join(Names(), ", ")+`)` {
 		t.Errorf("error %v", err)
 	}
 }
