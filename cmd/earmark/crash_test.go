@@ -19,6 +19,7 @@ var brandTracks = []string{
 
 // TestRealPostsReachTheirDepartments is the main job, on real posts.
 func TestRealPostsReachTheirDepartments(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, sourceOf(sharedPosts(t)), brandTracks...)
 	due := s.due()
 	began := time.Now()
@@ -38,6 +39,7 @@ func TestRealPostsReachTheirDepartments(t *testing.T) {
 // TestNothingIsLostWhenKilled is I1, I3 and I4 against kill -9, with receivers so
 // slow that every kill finds as many requests half done as there may be.
 func TestNothingIsLostWhenKilled(t *testing.T) {
+	t.Parallel()
 	kills := 5
 	if testing.Short() {
 		kills = 2
@@ -67,6 +69,7 @@ func TestNothingIsLostWhenKilled(t *testing.T) {
 // TestRealPostsSurviveTwentyKills kills the main job at random moments, starts
 // included, while its receivers are paced as chats and ticket systems are.
 func TestRealPostsSurviveTwentyKills(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a minute")
 	}

@@ -55,6 +55,7 @@ func (f *faulty) calls() ([]time.Time, int) {
 // TestFaultyReceiversDelayOnlyThemselves is I5: five receivers misbehave, each
 // in its way, beside five that do not.
 func TestFaultyReceiversDelayOnlyThemselves(t *testing.T) {
+	t.Parallel()
 	release := make(chan struct{})
 	elsewhere := &faulty{}
 	target := httptest.NewServer(elsewhere)
@@ -147,6 +148,7 @@ func (s *site) deadAt(destination string) []mention.Dead {
 
 // TestSecondProcessIsRefused: the store has one owner, who is not disturbed.
 func TestSecondProcessIsRefused(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, sourceOf(madePosts(t, 50)), "tesla: tesla")
 	due := s.due()
 	s.start()
@@ -170,6 +172,7 @@ func TestSecondProcessIsRefused(t *testing.T) {
 // TestStopIsOrderly: SIGTERM finishes what is in hand, and the next start sends
 // nothing twice.
 func TestStopIsOrderly(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, sourceOf(madePosts(t, 1500)), "tesla: tesla")
 	due := s.due()
 	s.inboxes.setPause(2 * time.Millisecond)

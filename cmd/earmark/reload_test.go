@@ -11,6 +11,7 @@ import (
 // TestReloadTakesOverAGoodFileAndKeepsTheOldForABadOne changes the
 // configuration of a running process.
 func TestReloadTakesOverAGoodFileAndKeepsTheOldForABadOne(t *testing.T) {
+	t.Parallel()
 	posts := filepath.Join(t.TempDir(), "posts.jsonl")
 	n := 0
 	post := func(brand string) string {

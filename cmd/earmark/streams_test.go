@@ -64,6 +64,7 @@ func (b *blog) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 // TestSourcesRestartedInMidStream: a Jetstream and an RSS server go away and
 // come back, and so does Earmark; every post arrives, once.
 func TestSourcesRestartedInMidStream(t *testing.T) {
+	t.Parallel()
 	jetstream := jetstreamtest.Start(t)
 	rss := newBlog(t)
 	s := newSite(t, fmt.Sprintf(`  - { kind: bluesky, hosts: ["%s"], since: 2h, rewind: 5ms }
