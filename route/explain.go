@@ -116,6 +116,9 @@ func (p *printer) tag(d *mention.Decision) {
 	p.line("tag", fmt.Sprintf("language %s, sentiment %s, urgency %s, model %s",
 		or(d.Tag.Language), or(string(d.Tag.Sentiment)), or(string(d.Tag.Urgency)), or(d.Tag.Model)))
 	p.evidence(d)
+	for _, e := range d.Tag.Entities {
+		p.line("name", join(e.Kind, cut(d.Mention.Text, e.Start, e.End)))
+	}
 }
 
 // evidence writes a line for each intent: the words that spoke for and against it.

@@ -88,7 +88,7 @@ func (e *explainCommand) decide(file *config.File) (*mention.Decision, error) {
 	m.Clip()
 	m.Version = mention.VersionOf(&m)
 	m.Matches = tracks.Match(&m, nil)
-	d := (&pipeline{model: model, routes: routes}).decide(&m, at)
+	d := (&pipeline{model: model, routes: routes, entities: file.Classify.Entities}).decide(&m, at)
 	return &d, nil
 }
 

@@ -33,6 +33,7 @@ type pipeline struct {
 	routes       *route.Table
 	destinations []*destination.Destination
 	metrics      *metrics
+	entities     bool                    // whether names are looked for in what goes somewhere
 	decided      func(*mention.Decision) // told of every decision once it is stored; may be nil
 }
 
@@ -82,7 +83,11 @@ func (p *pipeline) decide(m *mention.Mention, at time.Time) mention.Decision {
 	if m.Event != mention.Deleted {
 		tagged.Tag = p.model.Tag(m)
 	}
-	return p.routes.Route(&tagged, at)
+	d := p.routes.Route(&tagged, at)
+	if p.entities && len(d.Deliveries) > 0 {
+		d.Tag.Entities = classify.Entities(m.Text, d.Tag.Language)
+	}
+	return d
 }
 
 // owner is the department whose decision it is, "" for nobody's.

@@ -34,7 +34,7 @@ func newPipeline(file *config.File, sources []ingest.Configured, b *bus.Bus, r p
 	if err != nil {
 		return nil, fmt.Errorf("routes: %w", err)
 	}
-	p := &pipeline{bus: b, model: model, routes: routes}
+	p := &pipeline{bus: b, model: model, routes: routes, entities: file.Classify.Entities}
 	if p.metrics, err = newMetrics(r, file, model.Intents()); err != nil {
 		return nil, err
 	}
