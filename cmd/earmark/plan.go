@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -119,6 +120,7 @@ func newListener(file *config.File, sources []ingest.Configured, b *bus.Bus, r p
 			}
 		},
 		Lag:        b.CursorLag(),
+		Grace:      time.Duration(file.ShutdownGrace),
 		Registerer: r,
 		Log:        log,
 	})

@@ -88,7 +88,9 @@ func start(ctx context.Context, file *config.File, errOut io.Writer) (_ *service
 		}
 		return <-served
 	})
-	if s.bus, err = bus.Open(ctx, file.NATS, s.log.Logger); err != nil {
+	onBus := file.NATS
+	onBus.Grace = time.Duration(file.ShutdownGrace)
+	if s.bus, err = bus.Open(ctx, onBus, s.log.Logger); err != nil {
 		return nil, err
 	}
 	s.stack.after("bus", closeGrace, s.bus.Close)
@@ -258,7 +260,7 @@ func (s *service) finish(ctx context.Context, ended <-chan error, grace time.Dur
 	select {
 	case err := <-ended:
 		return err
-	case <-time.After(grace):
+	case <-time.After(grace + time.Second): // who is at work is told to end after grace
 		s.log.Warn("what was in hand did not finish in time", zap.Duration("grace", grace))
 		return nil
 	}

@@ -67,6 +67,9 @@ func Open(ctx context.Context, c Config, log *zap.Logger) (*Bus, error) {
 
 func openBus(ctx context.Context, c Config, log *zap.Logger, free func(string) (int64, error)) (*Bus, error) {
 	setting.Defaults(&c)
+	if c.Grace == 0 {
+		c.Grace = 10 * time.Second
+	}
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("bus: %w", err)
 	}

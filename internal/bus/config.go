@@ -30,7 +30,9 @@ type Config struct {
 	Attempts      int              `yaml:"attempts" default:"12" doc:"a delivery that failed this often is given up, if its destination did not before"`
 	DisableAfter  setting.Duration `yaml:"disable_after" default:"5d" doc:"a destination that did nothing but fail for this long is disabled until enabled again; its queue is kept"`
 	MinFree       setting.Size     `yaml:"min_free" default:"256MiB" doc:"free space on the store's disk below which sources wait"`
-	Window        int              `yaml:"window" default:"4096" doc:"messages on their way to each stream at a time"`
+	// Grace is how long a handler may go on after a stop signal; 10 s by default.
+	Grace  time.Duration `yaml:"-"`
+	Window int           `yaml:"window" default:"4096" doc:"messages on their way to each stream at a time"`
 }
 
 // TLS holds paths of PEM files for a connection to an external server.

@@ -35,9 +35,6 @@ type queue struct {
 	busy  map[hash]struct{}    // mentions that are being handled
 }
 
-// grace is how long a handler may go on after a stop signal.
-const grace = 10 * time.Second
-
 func (b *Bus) newQueue(name, stage, stream string, c jetstream.ConsumerConfig, workers int) *queue {
 	workers = max(1, workers)
 	// A few in hand for each worker keeps it busy while the next are asked for;
@@ -50,7 +47,7 @@ func (b *Bus) newQueue(name, stage, stream string, c jetstream.ConsumerConfig, w
 }
 
 // run has messages handled until ctx ends, then takes no more, lets what
-// is in hand finish within grace, gives back the rest, and returns nil.
+// is in hand finish within Config.Grace, gives back the rest, and returns nil.
 func (q *queue) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil
@@ -76,7 +73,7 @@ func (q *queue) run(ctx context.Context) error {
 	}
 	q.tend(ctx.Done())
 	q.pull.stop()
-	timer := time.AfterFunc(grace, cancel)
+	timer := time.AfterFunc(q.b.cfg.Grace, cancel)
 	defer timer.Stop()
 
 	finished := make(chan struct{})
