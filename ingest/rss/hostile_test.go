@@ -31,7 +31,7 @@ func fill(before, s, after string) []byte {
 func TestHostileDocumentsAreCheap(t *testing.T) {
 	const (
 		mostTime  = 20 * time.Second // what a document may cost at all; quadratic reading of 4 MiB would take minutes
-		mostBytes = 32 << 20        // allocated in all, so more than is held at a time
+		mostBytes = 32 << 20         // allocated in all, so more than is held at a time
 	)
 	for name, doc := range map[string][]byte{
 		"many items":             fill("<rss>", "<item><title>a</title></item>", ""),
