@@ -131,8 +131,10 @@ func TestKillWhileDeliveringLosesNothingAndRepeatsLittle(t *testing.T) {
 	if len(received) > 0 {
 		t.Errorf("%d deliveries were received that nobody published", len(received))
 	}
-	// What cannot be helped: a delivery that was received and not written down.
-	if limit := 2 * killed; repeats > limit {
+	// What cannot be helped: a delivery that was received and not written down, of
+	// which each of the killed process's 8 workers has one at most. How many it is
+	// depends on the machine; without the ledger it is every one not acknowledged.
+	if limit := 8 * killed; repeats > limit {
 		t.Errorf("%d repeats in %d kills, want at most %d", repeats, killed, limit)
 	}
 	if before == 0 || before == n {
